@@ -1,0 +1,183 @@
+"""What a model's input looks like, and how every row that comes later is checked against it.
+
+A feature is a dict: `name`, `dtype` (integer, number, boolean, date or text), `missing_share`, and,
+unless it is private, `minimum`, `maximum` and `quantiles` (deciles) or `categories` with counts.
+
+Every model sees one canonical frame: integer, number and boolean columns as float64 with NaN for
+missing and for infinities, dates as datetime64[us] with NaT, text as pandas strings with NaN. Training, batch and
+endpoint build it with the same functions, so that they can't disagree.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+Feature = dict[str, Any]
+
+DECILES = np.linspace(0, 1, 11)
+UNSEEN_CATEGORY = "a value never seen"
+EXPECTED = {"integer": "a number", "number": "a number", "boolean": "true or false",
+            "date": "a date such as 2024-01-31", "text": "a text"}
+
+
+class RowError(ValueError):
+    """A row that does not fit the schema: says which row, column and value, and what was expected.
+
+    `row` counts from 0; `column` is None when the row as a whole has the wrong shape.
+    """
+
+    def __init__(self, row: int, column: str | None, value: Any, expected: str) -> None:
+        self.row, self.column, self.value, self.expected = row, column, value, expected
+        where = f"row {row}" if column is None else f"row {row}, column {column!r}"
+        super().__init__(f"{where}: {_short(value)} is not {expected}")
+
+
+def canonical_frame(columns: Mapping[str, Any] | pd.DataFrame,
+                    schema: Sequence[Feature]) -> pd.DataFrame:
+    """Build the frame that models see from columns that already hold values of the right kind.
+
+    Args:
+        columns: name -> values (n,); a pandas frame will do. Other columns are left out.
+        schema: the features, in the model's order.
+    """
+    return pd.DataFrame({f["name"]: _canonical(columns[f["name"]], f["dtype"]) for f in schema})
+
+
+def frame_from_rows(rows: Sequence[Any], schema: Sequence[Feature]) -> tuple[pd.DataFrame, int]:
+    """Build the canonical frame from JSON rows: lists in the schema's order, or records.
+
+    Returns:
+        The frame (n, features), and how many keys of records were not features and were ignored.
+
+    Raises:
+        RowError: at the first value that does not fit. None is a missing value, never an error.
+    """
+    names = [feature["name"] for feature in schema]
+    known, ignored, values = set(names), 0, []
+    for number, row in enumerate(rows):
+        if isinstance(row, dict):
+            missing = [name for name in names if name not in row]
+            if missing:
+                raise RowError(number, missing[0], "a missing key", "there: null means no value")
+            ignored += len(row.keys() - known)
+            values.append([row[name] for name in names])
+        elif isinstance(row, list) and len(row) == len(names):
+            values.append(row)
+        else:
+            raise RowError(number, None, row, f"a record or a list of {len(names)} values")
+    columns = {}
+    for position, feature in enumerate(schema):
+        column = [row[position] for row in values]
+        columns[feature["name"]] = _checked(column, feature)
+    return canonical_frame(columns, schema), ignored
+
+
+def draw_rows(schema: Sequence[Feature], count: int, seed: int) -> list[dict[str, Any]]:
+    """Draw rows from the schema alone, never from anybody's data; private features stay missing.
+
+    The first row is typical, the second all missing, the third all unseen or out of range; the
+    others are drawn between the quantiles and from the categories, one value in ten missing.
+    """
+    random = np.random.default_rng(seed)
+    rows = [example_row(schema), {f["name"]: None for f in schema},
+            {f["name"]: _unseen(f) for f in schema}]
+    while len(rows) < count:
+        rows.append({f["name"]: _draw(f, random) for f in schema})
+    return rows[:count]
+
+
+def example_row(schema: Sequence[Feature]) -> dict[str, Any]:
+    """A typical row as JSON values: medians and the most frequent categories."""
+    return {feature["name"]: _typical(feature) for feature in schema}
+
+
+def _canonical(values: Any, dtype: str) -> pd.Series:
+    if dtype == "text":
+        return pd.Series(np.asarray(values, dtype=object), dtype="str")
+    if dtype == "date":
+        return pd.Series(pd.to_datetime(pd.Series(values)).astype("datetime64[us]").to_numpy())
+    numbers = pd.Series(values).to_numpy(dtype=np.float64, na_value=np.nan)
+    return pd.Series(np.where(np.isfinite(numbers), numbers, np.nan))
+
+
+def _checked(column: list[Any], feature: Feature) -> Any:
+    dtype, name = feature["dtype"], feature["name"]
+    for number, value in enumerate(column):
+        if value is not None and not _fits(value, dtype):
+            raise RowError(number, name, value, EXPECTED[dtype])
+    if dtype == "date":
+        return np.array(["NaT" if value is None else value for value in column],
+                        dtype="datetime64[us]")
+    if dtype == "text":
+        return column
+    return np.array([np.nan if value is None else value for value in column], dtype=np.float64)
+
+
+def _fits(value: Any, dtype: str) -> bool:
+    if dtype == "text":
+        return isinstance(value, str)
+    if dtype == "boolean":
+        return isinstance(value, bool)
+    if dtype == "date":
+        return isinstance(value, str) and _is_date(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) <= 1.7976931348623157e308  # larger integers don't fit a float64; NaN neither
+
+
+def _is_date(text: str) -> bool:
+    try:
+        moment = np.datetime64(text, "us")
+    except ValueError:
+        return False
+    return not np.isnat(moment) and 0 < moment.astype("datetime64[Y]").astype(int) + 1970 < 10000
+
+
+def _typical(feature: Feature) -> Any:
+    if feature["dtype"] == "text":
+        categories = feature.get("categories") or [{"value": None}]
+        return categories[0]["value"]
+    return _as_json(feature["quantiles"][5], feature) if "quantiles" in feature else None
+
+
+def _unseen(feature: Feature) -> Any:
+    if feature.get("private"):
+        return None
+    if feature["dtype"] == "text":
+        return UNSEEN_CATEGORY
+    if feature["dtype"] == "date":
+        return "1900-01-01T00:00:00"
+    if feature["dtype"] == "boolean" or "maximum" not in feature:
+        return None
+    return _as_json(feature["maximum"] + 10 * (feature["maximum"] - feature["minimum"]) + 1, feature)
+
+
+def _draw(feature: Feature, random: np.random.Generator) -> Any:
+    missing, place = random.random() < 0.1, random.random()
+    if missing or feature.get("private"):
+        return None
+    if feature["dtype"] == "text":
+        values = [category["value"] for category in feature.get("categories", [])]
+        return values[int(place * len(values))] if values else None
+    if "quantiles" not in feature:
+        return None
+    if feature["dtype"] in ("date", "boolean"):
+        return _as_json(feature["quantiles"][int(place * len(DECILES))], feature)
+    return _as_json(float(np.interp(place, DECILES, feature["quantiles"])), feature)
+
+
+def _as_json(value: Any, feature: Feature) -> Any:
+    if feature["dtype"] == "date":
+        return value
+    if feature["dtype"] == "boolean":
+        return bool(value)
+    if feature["dtype"] == "integer":
+        return int(round(value))
+    return float(f"{value:.6g}")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
