@@ -1,0 +1,80 @@
+"""Where things are. Change a place in `.env`, in `.env.local` or in the environment.
+
+    DATA_RAW_DIR=/mnt/tables make train
+
+Nothing happens at import; `load_settings()` reads, and writes nothing.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# variable -> folder from the root, in the order of the data's way
+FOLDERS = {
+    "DATA_RAW_DIR": "data/raw",
+    "DATA_STAGING_DIR": "data/staging",
+    "DATA_TRANSFORMED_DIR": "data/transformed",
+    "DATA_PREDICTIONS_DIR": "data/predictions",
+    "MODELS_DIR": "models",
+    "MODELS_METADATA_DIR": "models/metadata",
+    "REPORTS_DIR": "reports",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Absolute paths of the project's folders."""
+
+    raw: Path
+    staging: Path
+    transformed: Path
+    predictions: Path
+    models: Path
+    metadata: Path
+    reports: Path
+
+
+def load_settings() -> Settings:
+    """Resolve every folder: environment first, then .env.local, .env, and the default."""
+    return Settings(*(ROOT / (environment_value(name) or folder)
+                      for name, folder in FOLDERS.items()))
+
+
+def environment_value(name: str) -> str | None:
+    """One value as the project sees it: the environment, then .env.local, then .env."""
+    layers: tuple[Mapping[str, str], ...] = (os.environ, read_env(".env.local"), read_env(".env"))
+    return next((layer[name] for layer in layers if layer.get(name)), None)
+
+
+@cache
+def read_env(file: str) -> Mapping[str, str]:
+    """Names and values of an env file in the root; empty when there is none."""
+    from dotenv import dotenv_values
+    values = dotenv_values(ROOT / file, interpolate=False)
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def relative(path: Path) -> str:
+    """A path as people and metadata read it: from the root, or from a folder moved elsewhere.
+
+    Never absolute inside the project's own folders: metadata travels to other machines.
+    """
+    full = Path(os.path.normpath(path if path.is_absolute() else Path.cwd() / path))
+    if full.is_relative_to(ROOT):
+        return full.relative_to(ROOT).as_posix()
+    for name, folder in zip(FOLDERS, vars(load_settings()).values()):
+        if full.is_relative_to(folder):
+            return f"${name}/{full.relative_to(folder).as_posix()}"
+    return full.name
+
+
+def locate(text: str) -> Path:
+    """The file that `relative` wrote."""
+    head, _, tail = text.partition("/")
+    if head.startswith("$") and head[1:] in FOLDERS:
+        return Path(environment_value(head[1:]) or FOLDERS[head[1:]]) / tail
+    return ROOT / text
