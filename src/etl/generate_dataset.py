@@ -1,0 +1,217 @@
+"""Raw file -> staging (typed, faithful) -> transformed (what models learn from) + profile.
+
+    make generate-dataset
+    make generate-dataset ARGS="--data data/raw/penguins.csv"
+    python -m src.etl.generate_dataset --data data/raw/sales.csv --delimiter semicolon --decimal comma
+
+Writes data/staging/<key>.parquet and <key>.rejects.csv, data/transformed/<key>.parquet and
+<key>.json, the profile, in this order: the profile is the sign that all is complete.
+"""
+
+import csv
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mlmonkey.errors import UserError
+from mlmonkey.files import lock, sha256_of, whole_file, write_json
+from src.helpers.configuration import Config, script
+from src.helpers.datasets import dataset_key, find_raw, model_store, profile_path, transformed_path
+from src.helpers.freshness import dataset_record
+from src.settings import load_settings, relative
+
+MEMORY_LIMIT = "1GB"  # of DuckDB; beyond it, it works on disk
+
+
+@script("generate_dataset")
+@click.option("--data", type=click.Path(path_type=Path), default="data/raw/iris.csv",
+              help="Raw file: CSV in any ordinary dialect, or Parquet.")
+@click.option("--delimiter", default="auto", help="Mark between cells.",
+              type=click.Choice(["auto", "comma", "semicolon", "tab", "pipe"]))
+@click.option("--header", type=click.Choice(["auto", "yes", "no"]), default="auto",
+              help="Whether the first line names the columns.")
+@click.option("--encoding", default="auto", help="Such as utf-8, cp1252 or utf-16.")
+@click.option("--decimal", type=click.Choice(["auto", "comma", "point"]), default="auto",
+              help="What 1,234 means, where a column reads both ways.")
+@click.option("--dates", type=click.Choice(["auto", "day-first", "month-first"]), default="auto",
+              help="What 01/02/2024 means, where a column reads both ways.")
+@click.option("--missing", multiple=True, help="One more word for a missing value; may be repeated.")
+@click.option("--private", multiple=True,
+              help="A column whose values appear in no profile, report or log; may be repeated.")
+@click.option("--max-rejects", type=click.FloatRange(0, 1), default=0.01,
+              help="Largest share of records that may be unreadable.")
+@click.option("--accept-changed-raw", is_flag=True,
+              help="Go on although a raw file changed after a model was trained on it.")
+def main(config: Config) -> None:
+    """Make the dataset of a raw file: read, type, account for every record, transform, profile.
+
+    Example: make generate-dataset ARGS="--data data/raw/penguins.csv"
+    """
+    raw = find_raw(config.data)
+    key = dataset_key(raw, config)
+    with lock(load_settings().staging / f".lock-{key}", f"the dataset {key}"):
+        profile = generate(raw, key, config)
+    print_account(profile)
+
+
+def generate(raw: Path, key: str, config: Config) -> dict[str, Any]:
+    """Run all steps for one raw file and return the profile."""
+    import duckdb
+
+    from src.etl.account import open_source
+    from src.etl.convert import choose_rules
+    from src.etl.detect import detect_reading, scan
+    started = time.perf_counter()
+    scanned = scan(raw)
+    check_raw(raw, scanned.sha256, config.accept_changed_raw)
+    reading = detect_reading(raw, scanned, config.delimiter, config.header, config.encoding,
+                             config.missing)
+    staging = load_settings().staging
+    staging.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=staging, prefix=".part-") as workspace, \
+            duckdb.connect(config={"memory_limit": MEMORY_LIMIT,
+                                   "temp_directory": workspace}) as connection:
+        source = open_source(connection, raw, reading, Path(workspace))
+        reading = reading | {"columns": source.reading["columns"]}
+        check_columns(raw, reading["columns"], config.private)
+        write_rejects(staging / f"{key}.rejects.csv", source.rejects)
+        check_rejects(raw, key, source.account, config.max_rejects)
+        rules = {}
+        if reading["format"] == "csv":
+            connection.execute(f"CREATE TABLE cells AS FROM {source.sql()}")
+            rules = choose_rules(connection, "cells", reading["columns"], reading,
+                                 config.decimal, config.dates)
+        staged = stage(connection, source, rules, staging / f"{key}.parquet")
+        transformed = transform_rows(connection, raw.stem, staging / f"{key}.parquet",
+                                     transformed_path(key))
+        columns = profile(connection, transformed_path(key), config.private)
+    record = dataset_record(raw, scanned.sha256, config)
+    content = {
+        "dataset_version": 1, "key": key,
+        "raw": {"path": relative(raw), "sha256": scanned.sha256, "size": scanned.size,
+                "rows": source.account.records},
+        "reading": reading, "rules": rules, "records": vars(source.account),
+        "staging": staged, "transformed": transformed, "columns": columns,
+        "private": list(config.private), "stage": record,
+        "timings": {"total": round(time.perf_counter() - started, 3)},
+    }
+    write_json(profile_path(key), content)
+    return content
+
+
+def check_raw(raw: Path, sha256: str, accepted: bool) -> None:
+    """Raw data is immutable once a model was trained on it.
+
+    Raises:
+        UserError: when models know this file, and none knows these bytes.
+    """
+    store = model_store()
+    known = {}
+    for identifier in store.identifiers():
+        metadata = store.read_metadata(identifier)
+        if metadata["data"]["raw"]["path"] == relative(raw):
+            known[metadata["data"]["raw"]["sha256"]] = identifier
+    if not known or sha256 in known:
+        return
+    model = list(known.values())[-1]
+    if not accepted:
+        raise UserError(f"{relative(raw)} changed after {model} was trained on it; raw data stays "
+                        "as it is: save the new table under a new name, or go on with "
+                        "--accept-changed-raw")
+    print(f"note: {relative(raw)} changed after {model} was trained on it; accepted")
+
+
+def check_columns(raw: Path, columns: Sequence[str], private: Sequence[str]) -> None:
+    """Refuse a private column that is not there: a typo must not make it public."""
+    from src.helpers.configuration import nearest
+    for name in private:
+        if name not in columns:
+            raise UserError(f"--private {name}: {relative(raw)} has no such column"
+                            f"{nearest(name, columns)}")
+
+
+def write_rejects(path: Path, rejects: Sequence[Any]) -> None:
+    """Keep what could not be read: line, reason and raw text; no file when there is nothing."""
+    if not rejects:
+        path.unlink(missing_ok=True)
+        return
+    with whole_file(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["line", "reason", "text"])
+        writer.writerows([reject.line, reject.reason, reject.text] for reject in rejects)
+
+
+def check_rejects(raw: Path, key: str, account: Any, limit: float) -> None:
+    """Stop when more records are unreadable than allowed, or none is readable."""
+    if not account.records:
+        raise UserError(f"{relative(raw)} holds no record, only {account.lines} line(s) of header "
+                        "or blanks; see the reading with --header no")
+    share = account.rejected / account.records
+    if share > limit:
+        rejects = relative(load_settings().staging / f"{key}.rejects.csv")
+        raise UserError(f"{account.rejected} of {account.records} records of {relative(raw)} can't "
+                        f"be read ({share:.1%}, limit {limit:.1%}); look at {rejects}, mend the "
+                        f"file, or allow it: --max-rejects {min(1, share * 1.1 + 0.001):.2f}")
+
+
+def stage(connection: Any, source: Any, rules: dict[str, str], path: Path) -> dict[str, Any]:
+    """Write the typed, faithful copy; leave it as the SQL view `staged`."""
+    from src.etl.account import identifier
+    from src.etl.convert import value_sql
+    if rules:
+        values = ", ".join(f"{value_sql(name, rule, source.reading)} AS {identifier(name)}"
+                           for name, rule in rules.items())
+        return write_parquet(connection, f"SELECT {values} FROM cells", path)
+    return write_parquet(connection, f"FROM {source.sql()}", path)
+
+
+def transform_rows(connection: Any, stem: str, staged: Path, path: Path) -> dict[str, Any]:
+    """Apply the project's own function for this table, if there is one."""
+    from src.etl.account import quoted
+    from src.etl.transform import TRANSFORMS
+    rows = connection.sql(f"FROM read_parquet({quoted(str(staged))})")
+    if stem in TRANSFORMS:
+        rows = TRANSFORMS[stem](rows)
+        print(f"transform: {TRANSFORMS[stem].__name__} of src/etl/transform.py")
+    return write_parquet(connection, rows.sql_query(), path)
+
+
+def profile(connection: Any, path: Path, private: Sequence[str]) -> list[dict[str, Any]]:
+    """Describe the columns of the transformed rows."""
+    from src.etl.account import quoted
+    from src.etl.profile import profile_columns
+    return profile_columns(connection, f"read_parquet({quoted(str(path))})", private)
+
+
+def write_parquet(connection: Any, query: str, path: Path) -> dict[str, Any]:
+    """Write a query's rows, in order, whole or not at all; return what the profile says of it."""
+    from src.etl.account import quoted
+    with whole_file(path) as temporary:
+        rows = connection.execute(f"COPY ({query}) TO {quoted(str(temporary))} "
+                                  "(FORMAT parquet, COMPRESSION zstd)").fetchone()[0]
+    return {"path": relative(path), "rows": rows, "size": path.stat().st_size,
+            "sha256": sha256_of(path)}
+
+
+def print_account(profile: dict[str, Any]) -> None:
+    """Say what was read, how, and where it is."""
+    counts, reading = profile["records"], profile["reading"]
+    if reading["format"] == "csv":
+        print(f"reading: {reading['encoding']}, delimiter {reading['delimiter']!r}, "
+              f"{'header' if reading['header'] else 'no header'}, {len(reading['columns'])} columns")
+        unusual = {name: rule for name, rule in profile["rules"].items()
+                   if rule not in ("text", "integer", "number")}
+        for name, rule in unusual.items():
+            print(f"reading: column {name!r} as {rule}")
+    print(f"records: {counts['records']:,} = {counts['read']:,} read + {counts['repaired']:,} "
+          f"repaired + {counts['rejected']:,} rejected; "
+          f"{profile['transformed']['rows']:,} after transform")
+    print(f"dataset: {profile['transformed']['path']}, profile {profile['key']}.json")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Finding datasets: the raw file that is meant, the key of its results, and their profile."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from mlmonkey.errors import UserError
+from mlmonkey.files import sha256_of, sha256_of_text, whole_file
+from mlmonkey.store import ModelStore
+from src.helpers.configuration import Config
+from src.settings import Settings, load_settings, relative
+
+# options of generate_dataset that decide what comes out, and so the name of the results
+KEYED_OPTIONS = ("delimiter", "header", "encoding", "decimal", "dates", "missing", "private")
+
+
+def find_raw(data: Path) -> Path:
+    """The raw file that `--data` means, inside data/raw; copied in when it lies elsewhere."""
+    from src.etl.detect import check_readable
+    raw = load_settings().raw
+    check_readable(data)
+    if data.resolve().is_relative_to(raw.resolve()):
+        return data
+    target = raw / data.name
+    if target.exists():
+        if sha256_of(target) == sha256_of(data):
+            print(f"{relative(target)} already holds these bytes: used as it is")
+            return target
+        free = next(raw / f"{data.stem}-{n}{data.suffix}" for n in range(2, 1000)
+                    if not (raw / f"{data.stem}-{n}{data.suffix}").exists())
+        raise UserError(f"{relative(target)} holds other bytes than {data}; copy it under a free "
+                        f"name and use that: cp '{data}' '{relative(free)}'")
+    raw.mkdir(parents=True, exist_ok=True)
+    size, room = data.stat().st_size, shutil.disk_usage(raw).free
+    if size > room:
+        raise UserError(f"{data} needs {size:,} bytes in {relative(raw)}, {room:,} are free")
+    with whole_file(target) as temporary:
+        shutil.copyfile(data, temporary)
+    print(f"copied {data} to {relative(target)}, which is kept unchanged from now on")
+    return target
+
+
+def dataset_key(raw: Path, config: Config) -> str:
+    """Stem + short hash of path, reading settings and stage options; contents are no part of it."""
+    values = config.plain()
+    options = {name: values[name] for name in KEYED_OPTIONS}
+    text = json.dumps([relative(raw), options], sort_keys=True)
+    return f"{raw.stem}-{sha256_of_text(text)[:8]}"
+
+
+def profile_path(key: str) -> Path:
+    """Where the profile of a dataset is."""
+    return load_settings().transformed / f"{key}.json"
+
+
+def transformed_path(key: str) -> Path:
+    """Where the rows that models learn from are."""
+    return load_settings().transformed / f"{key}.parquet"
+
+
+def read_profile(key: str) -> dict[str, Any] | None:
+    """The profile of a dataset; None when there is none that can be read."""
+    try:
+        content = json.loads(profile_path(key).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def find_profile(data: Path, key: str | None) -> dict[str, Any]:
+    """The dataset made from a raw file, for a script that is run by hand.
+
+    Raises:
+        UserError: when there is none, or several and no key says which.
+    """
+    keys = [key] if key else sorted(path.stem for path in load_settings().transformed.glob("*.json"))
+    profiles = [profile for profile in map(read_profile, keys) if profile and
+                (key or profile["raw"]["path"] == relative(data))]
+    if not profiles:
+        raise UserError(f"there is no dataset of {relative(data)} yet; make it: "
+                        f"make generate-dataset ARGS=\"--data '{relative(data)}'\"")
+    if len(profiles) > 1:
+        raise UserError(f"{relative(data)} was read in several ways; say which: --dataset "
+                        + " or --dataset ".join(profile["key"] for profile in profiles))
+    return profiles[0]
+
+
+def model_store(settings: Settings | None = None) -> ModelStore:
+    """The project's models, with the types and texts that their files may rely on."""
+    from src.model.trusted import TRUSTED
+    from src.settings import ROOT
+    settings = settings or load_settings()
+    return ModelStore(settings.models, settings.metadata, TRUSTED,
+                      {"features": ROOT / "src" / "model" / "features.py"})

@@ -1,0 +1,94 @@
+"""What decides whether a stage must run again, as one record with one key.
+
+Resolved options + contents of the inputs + contents of the code + installed versions. A stage
+stores its record with its result; it is up to date while a new record has the same key.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mlmonkey.files import sha256_of, sha256_of_text
+from mlmonkey.metadata import installed_versions
+from src.helpers.configuration import Config
+from src.settings import ROOT, locate, relative
+
+FEATURES_CODE = "src/model/features.py"  # counts only for models that use a function of it
+CODE = {
+    "generate_dataset": ("src/etl/*.py",),
+    "train": ("src/train.py", "src/model/*.py", "src/helpers/training.py", "src/helpers/tables.py",
+              "src/helpers/splits.py", "src/helpers/scores.py", "mlmonkey/schema.py"),
+}
+# options that change what is printed or allowed, never what comes out
+WITHOUT_EFFECT = {"accept_changed_raw", "report", "max_rejects", "data", "dataset"}
+
+
+def stage_record(stage: str, config: Config, inputs: Mapping[str, str],
+                 more_code: Iterable[str] = ()) -> dict[str, Any]:
+    """The record of a stage.
+
+    Args:
+        inputs: name -> sha256 of each input.
+        more_code: files that count besides those listed for the stage.
+    """
+    paths = [path for pattern in CODE[stage] for path in sorted(ROOT.glob(pattern))]
+    paths = [path for path in paths if relative(path) != FEATURES_CODE]
+    paths += [ROOT / name for name in more_code]
+    record = {
+        "config": {name: value for name, value in sorted(config.plain().items())
+                   if name not in WITHOUT_EFFECT},
+        "inputs": dict(inputs),
+        "code": {relative(path): sha256_of(path) for path in paths if path.stat().st_size},
+        "versions": {"python": "{}.{}".format(*sys.version_info)} | installed_versions(pinned()),
+    }
+    return {"key": sha256_of_text(json.dumps(record, sort_keys=True)), **record}
+
+
+def dataset_record(raw: Path, sha256: str, config: Config) -> dict[str, Any]:
+    """The record of a dataset: its options, the raw bytes, the code of src/etl."""
+    return stage_record("generate_dataset", config, {relative(raw): sha256})
+
+
+def train_record(profile: Mapping[str, Any], config: Config) -> dict[str, Any]:
+    """The record of a training: its options, the transformed rows, the code of src/model."""
+    tied = [FEATURES_CODE] if config.features and feature_functions(profile) else []
+    transformed = profile["transformed"]
+    return stage_record("train", config, {transformed["path"]: transformed["sha256"]}, tied)
+
+
+def feature_functions(profile: Mapping[str, Any]) -> list[str]:
+    """Names of the functions of src/model/features.py for a dataset's raw file."""
+    from src.model.features import FEATURES
+    stem = Path(profile["raw"]["path"]).stem
+    return [function.__name__ for function in FEATURES.get(stem, [])]
+
+
+def pinned() -> list[str]:
+    """The packages of requirements.txt."""
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    names = (line.split("#")[0].split("==")[0].strip() for line in lines)
+    return [name for name in names if name and not name.startswith("-")]
+
+
+def changes(record: Mapping[str, Any]) -> list[str]:
+    """What has changed on disk since a record was made: inputs, code and versions, in words."""
+    found = []
+    for kind in ("inputs", "code"):
+        for name, was in record.get(kind, {}).items():
+            path = locate(name)
+            if not path.is_file():
+                found.append(f"{name} is gone")
+            elif sha256_of(path) != was:
+                found.append(f"{name} changed")
+    was = {name: text for name, text in record["versions"].items() if name != "python"}
+    for name, now in installed_versions(was).items():
+        if now != was[name]:
+            found.append(f"{name} {was[name]} -> {now}")
+    return found
+
+
+def is_whole(path: Path, size: int) -> bool:
+    """Whether a result is still there with the size that was recorded."""
+    return path.is_file() and path.stat().st_size == size
