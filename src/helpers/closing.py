@@ -1,0 +1,70 @@
+"""What `train` ends with: scores against the dummy, where everything is, and what to type next."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mlmonkey.metadata import read_scores
+from mlmonkey.schema import example_row
+from src.settings import load_settings, relative
+
+
+def print_closing(metadata: Mapping[str, Any], page: Path | None) -> None:
+    """Print the table of scores, the places, and three lines to paste."""
+    model = f"{metadata['model_name']}-v{metadata['model_version']}"
+    print(f"\n{model}: {metadata['model_type']}, {metadata['task']} of "
+          f"{metadata['target']['name']!r}")
+    print_scores(metadata)
+    print_places(metadata, model, page)
+    print_next(metadata)
+
+
+def print_scores(metadata: Mapping[str, Any]) -> None:
+    """One line per metric: each strategy beside the dummy; greater is better."""
+    scores, dummy = read_scores(metadata), read_scores(metadata, "baseline_scores")
+    spread = {(score["strategy"], score["metric"]): score["std"]
+              for score in metadata["scores"] if "std" in score}
+    strategies = list(scores)
+    width = max(len(metric) for values in scores.values() for metric in values)
+    print("  " + " " * width + "".join(f"  {name:>24}  {'dummy':>9}" for name in strategies))
+    for metric in dict.fromkeys(metric for values in scores.values() for metric in values):
+        line = f"  {metric:<{width}}"
+        for strategy in strategies:
+            value = scores[strategy].get(metric)
+            std = spread.get((strategy, metric))
+            text = "-" if value is None else f"{value:.4g}" + (f" +- {std:.2g}" if std else "")
+            base = dummy.get(strategy, {}).get(metric)
+            line += f"  {text:>24}  {'-' if base is None else format(base, '.4g'):>9}"
+        print(line)
+
+
+def print_places(metadata: Mapping[str, Any], model: str, page: Path | None) -> None:
+    """Where model, metadata and report are, and how long it took."""
+    settings = load_settings()
+    file = next(each["file"] for each in metadata["artifacts"] if each["role"] == "model")
+    print(f"  model     {relative(settings.models / file)}")
+    print(f"  metadata  {relative(settings.metadata / f'{model}.json')}")
+    if page:
+        print(f"  report    {relative(page)}")
+    print(f"  time      {metadata['timings']['total']:.1f} s")
+
+
+def print_next(metadata: Mapping[str, Any]) -> None:
+    """Three lines to paste: a prediction, the endpoint, a request with an example row."""
+    name = metadata["model_name"]
+    row = json.dumps({"features": example_row(metadata["schema"])}, ensure_ascii=False)
+    print("Next:")
+    print("  " + make_line("prediction", "--model-name", name))
+    print("  " + make_line("deploy-endpoint", "--model-name", name))
+    print("  curl -s localhost:5000/predict -H 'Content-Type: application/json' "
+          f"-d {shlex.quote(row)}")
+
+
+def make_line(target: str, *words: str) -> str:
+    """A make command to paste, quoted where its words need it."""
+    inner = " ".join(map(shlex.quote, words))
+    for sign in ("\\", '"', "$", "`"):
+        inner = inner.replace(sign, "\\" + sign)
+    return f'make {target} ARGS="{inner}"' if inner else f"make {target}"

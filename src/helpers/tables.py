@@ -1,0 +1,127 @@
+"""The training table: canonical frame and target, from the transformed file of a dataset."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from mlmonkey.errors import UserError
+from mlmonkey.schema import Feature, canonical_frame
+from src.etl.account import quoted
+from src.helpers.configuration import nearest
+from src.helpers.datasets import transformed_path
+
+MIN_ROWS = 10
+MAX_CLASSES = 1000
+FEW_VALUES = 10  # an integer target with no more distinct values than this is taken for classes
+
+
+class Table(NamedTuple):
+    """Rows to learn from: X (n, features), y (n,), and their row numbers in the dataset (n,)."""
+
+    X: pd.DataFrame
+    y: np.ndarray
+    rows: np.ndarray
+    schema: list[Feature]
+    target: Feature
+
+
+def read_rows(key: str, columns: Sequence[Feature]) -> pd.DataFrame:
+    """The canonical frame of all rows of a dataset (n, columns)."""
+    import duckdb
+    with duckdb.connect() as connection:
+        path = quoted(str(transformed_path(key)))
+        frame = connection.sql(f"FROM read_parquet({path})").df()
+    return canonical_frame(frame, columns)
+
+
+def read_training_table(profile: dict[str, Any], target: str) -> Table:
+    """The rows whose target is known.
+
+    Raises:
+        UserError: when nothing can be learned from this table and target; says why.
+    """
+    columns = {column["name"]: column for column in profile["columns"]}
+    path = profile["raw"]["path"]
+    check_target(path, target, columns)
+    frame = read_rows(profile["key"], list(columns.values()))
+    values = frame.pop(target)
+    known = values.notna().to_numpy()
+    if not known.any():
+        raise UserError(f"{path}: the target {target!r} is missing in every row; choose another: "
+                        f"--target {_others(columns, target)}")
+    if known.sum() < MIN_ROWS:
+        raise UserError(f"{path}: {known.sum()} row(s) with a target are too few to learn from; "
+                        f"at least {MIN_ROWS} are needed")
+    if len(columns) < 2:
+        raise UserError(f"{path} has no column besides the target {target!r} to learn from; "
+                        "add some, or see how the file was read: make generate-dataset "
+                        f"ARGS=\"--data '{path}'\"")
+    schema = [column for name, column in columns.items() if name != target]
+    return Table(frame[known].reset_index(drop=True), _target_values(values[known], columns[target]),
+                 np.flatnonzero(known), schema, columns[target])
+
+
+def check_target(path: str, target: str, columns: dict[str, Feature]) -> None:
+    """Refuse a target that is no column of the table."""
+    if target not in columns:
+        raise UserError(f"{path} has no column {target!r}{nearest(target, columns)}")
+
+
+def tell_task(table: Table, path: str) -> str:
+    """Classification or regression, told from the target.
+
+    Raises:
+        UserError: when the target has one value only, or is no target at all.
+    """
+    name, dtype, distinct = table.target["name"], table.target["dtype"], len(np.unique(table.y))
+    if distinct == 1:
+        raise UserError(f"{path}: the target {name!r} has one value only ({table.y[0]!s}); there "
+                        "is nothing to tell apart; choose another: --target COLUMN")
+    if dtype == "date":
+        raise UserError(f"{path}: the target {name!r} is a date, which no model here predicts; "
+                        "choose another: --target COLUMN")
+    if dtype == "number" or (dtype == "integer" and distinct > FEW_VALUES):
+        return "regression"
+    return "classification"
+
+
+def check_task(table: Table, task: str, path: str) -> None:
+    """Refuse a task that the target can't have."""
+    name, dtype, distinct = table.target["name"], table.target["dtype"], len(np.unique(table.y))
+    if task == "regression" and dtype not in ("integer", "number"):
+        raise UserError(f"{path}: the target {name!r} holds {dtype}, not numbers; leave out "
+                        "--task regression")
+    if task == "classification" and (distinct > MAX_CLASSES or distinct > len(table.y) / 2):
+        raise UserError(f"{path}: the target {name!r} has {distinct} different values in "
+                        f"{len(table.y)} rows, too many to be classes; choose another: "
+                        "--target COLUMN" + (", or --task regression"
+                                             if dtype in ("integer", "number") else ""))
+
+
+def likeliest_targets(columns: Sequence[Feature]) -> list[str]:
+    """Columns people would want predicted, best first: words for it, few classes, the last one."""
+    words = ("target", "label", "class", "y", "outcome", "species", "price", "churn")
+
+    def rank(position: int) -> tuple[bool, bool, bool, int]:
+        column = columns[position]
+        few = 2 <= column.get("distinct", 0) <= 20
+        return (column["name"].lower() not in words, column["dtype"] == "date",
+                not (few or position == len(columns) - 1), -position)
+    usable = [i for i, column in enumerate(columns) if not column.get("private")]
+    return [columns[position]["name"] for position in sorted(usable, key=rank)][:3]
+
+
+def _target_values(values: pd.Series, target: Feature) -> np.ndarray:
+    if target["dtype"] == "text":
+        return values.to_numpy(dtype=str)
+    if target["dtype"] == "date":
+        return values.to_numpy()
+    kind = {"boolean": np.bool_, "integer": np.int64}.get(target["dtype"], np.float64)
+    return values.to_numpy(dtype=np.float64).astype(kind)
+
+
+def _others(columns: dict[str, Feature], target: str) -> str:
+    usable = [column for name, column in columns.items() if name != target]
+    return " or --target ".join(likeliest_targets(usable)) or "COLUMN"

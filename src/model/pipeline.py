@@ -1,0 +1,115 @@
+"""From a table of mixed columns to what an estimator can learn from; fitted inside each fold.
+
+Two styles: `trees` keeps missing numbers and hands categories over as codes; `linear` fills,
+scales and one-hot encodes. Both meet unseen categories and missing values without an error.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+
+MAX_LEVELS = 100  # of one categorical column; rarer ones share a level
+MIN_LEVEL_ROWS = 2  # a level that was seen once says nothing about the next row
+
+
+class ComputedFeatures(TransformerMixin, BaseEstimator):
+    """Adds the columns that functions of src/model/features.py compute from a row.
+
+    Args:
+        functions: names of the functions, in the order in which they run.
+    """
+
+    def __init__(self, functions: list[str]) -> None:
+        self.functions = functions
+
+    def fit(self, X: pd.DataFrame, y: Any = None) -> "ComputedFeatures":
+        """Nothing is learned."""
+        return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        """X (n, features) with the computed columns after its own; infinities become missing."""
+        from src.model import features
+        columns = {name: X[name].to_numpy() for name in X.columns}
+        for name in self.functions:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                new = getattr(features, name)(dict(columns))
+            columns.update({key: _finite(values) for key, values in new.items()})
+        added = {key: values for key, values in columns.items() if key not in X.columns}
+        return X.assign(**added)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+
+class DateParts(TransformerMixin, BaseEstimator):
+    """A date column as five numbers: day count since 1970, month, day, weekday (Monday 0), hour."""
+
+    def fit(self, X: pd.DataFrame, y: Any = None) -> "DateParts":
+        """Nothing is learned."""
+        return self
+
+    def transform(self, X: pd.DataFrame) -> np.ndarray:
+        """X (n, dates) -> float64 (n, 5 * dates); NaN where the date is missing."""
+        parts = []
+        for name in X.columns:
+            moments = X[name].to_numpy(dtype="datetime64[us]")
+            parts.append((moments - np.datetime64(0, "us")) / np.timedelta64(1, "D"))
+            fields = X[name].dt
+            parts += [part.to_numpy(dtype=np.float64, na_value=np.nan) for part in
+                      (fields.month, fields.day, fields.weekday, fields.hour)]
+        return np.column_stack(parts)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+
+def build_pipeline(estimator: Any, style: str, X: pd.DataFrame, functions: list[str]) -> Pipeline:
+    """An unfitted pipeline around an estimator.
+
+    Args:
+        estimator: any scikit-learn classifier or regressor.
+        style: `trees` or `linear`.
+        X: canonical frame (n, features), for the names and dtypes of its columns only.
+        functions: names of functions of src/model/features.py to apply first.
+    """
+    computed = ComputedFeatures(functions)
+    sample = computed.transform(X.head(50))
+    kinds: dict[str, list[str]] = {"number": [], "date": [], "text": []}
+    for name, dtype in sample.dtypes.items():
+        kind = "number" if dtype.kind in "fiub" else "date" if dtype.kind == "M" else "text"
+        kinds[kind].append(str(name))
+    columns = _for_trees(kinds) if style == "trees" else _for_linear(kinds)
+    if style == "trees" and "categorical_features" in estimator.get_params():
+        estimator.set_params(categorical_features=list(range(len(kinds["text"]))) or None)
+    steps = [("features", computed)] if functions else []
+    return Pipeline([*steps, ("columns", columns), ("model", estimator)])
+
+
+def _for_trees(kinds: dict[str, list[str]]) -> ColumnTransformer:
+    codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan,
+                           encoded_missing_value=np.nan, max_categories=MAX_LEVELS,
+                           min_frequency=MIN_LEVEL_ROWS)
+    return ColumnTransformer([("text", codes, kinds["text"]),  # first: boosting is told positions
+                              ("number", "passthrough", kinds["number"]),
+                              ("date", DateParts(), kinds["date"])])
+
+
+def _for_linear(kinds: dict[str, list[str]]) -> ColumnTransformer:
+    levels = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MAX_LEVELS,
+                           min_frequency=MIN_LEVEL_ROWS, sparse_output=False)
+    numbers = [SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()]
+    return ColumnTransformer([("number", make_pipeline(*numbers), kinds["number"]),
+                              ("text", levels, kinds["text"]),
+                              ("date", make_pipeline(DateParts(), *numbers), kinds["date"])])
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind == "f":
+        return np.where(np.isfinite(values), values, np.nan)
+    return values

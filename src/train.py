@@ -1,0 +1,79 @@
+"""Learn a model from a dataset: load, cross-validate, fit, explain, save with its metadata.
+
+    make train
+    make train ARGS="--data data/raw/penguins.csv --target species"
+    make train ARGS="--model forest --set n_estimators=500 --name iris-forest"
+    python -m src.train --data data/raw/cars.csv --target mpg --seed 7
+
+Writes models/<name>-v<N>.skops, then models/metadata/<name>-v<N>.json, which makes the model exist,
+then a report, and selects the model in models/current.json.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mlmonkey.errors import UserError
+from src.helpers.configuration import Config, script
+from src.helpers.datasets import find_profile, find_raw
+
+
+@script("train")
+@click.option("--data", type=click.Path(path_type=Path), default="data/raw/iris.csv",
+              help="Raw file to learn from; one outside data/raw is copied there.")
+@click.option("--target", help="Column to predict.")
+@click.option("--name", help="What the model is called.  [default: the raw file's name]")
+@click.option("--model", default="boosting", help="Algorithm, a name in src/model/models.py.")
+@click.option("--set", multiple=True, metavar="KEY=VALUE",
+              help="A parameter of the algorithm; may be repeated.")
+@click.option("--task", type=click.Choice(["auto", "classification", "regression"]),
+              default="auto", help="auto: told from the target.")
+@click.option("--seed", default=0, help="Decides everything random.")
+@click.option("--folds", type=click.IntRange(2, 50), default=5, help="Of the cross-validation.")
+@click.option("--hold-out", type=click.FloatRange(0, 0.9), default=0.2,
+              help="Share of rows set apart for the last test; none under 50 rows.")
+@click.option("--refit/--no-refit", default=False,
+              help="Fit the saved model on all rows, the hold-out too.")
+@click.option("--features/--no-features", default=True,
+              help="Use the functions of src/model/features.py for this table.")
+@click.option("--threads", type=click.IntRange(1), default=2,
+              help="Inner threads; fixed, so that two machines give the same numbers.")
+@click.option("--format", type=click.Choice(["skops", "joblib"]), default="skops",
+              help="joblib is a pickle: it runs code when it is opened.")
+@click.option("--report/--no-report", default=True, help="Write the HTML page.")
+@click.option("--dataset", metavar="KEY", help="Which dataset, where one file has several.")
+def main(config: Config) -> None:
+    """Train a model: its file, its metadata, its report, and the next commands to type.
+
+    Example: make train ARGS="--data data/raw/penguins.csv --target species"
+    """
+    profile = find_profile(find_raw(config.data), config.dataset)
+    target = choose_target(config, profile)
+    from src.helpers.closing import print_closing
+    from src.helpers.model_page import write_model_page
+    from src.helpers.training import train
+    metadata = train(profile, target, config)
+    page = write_model_page(metadata) if config.report else None
+    print_closing(metadata, page)
+
+
+def choose_target(config: Config, profile: dict[str, Any]) -> str:
+    """The target that goes with the data: one named by a weaker source belongs to other data.
+
+    Raises:
+        UserError: with the columns and the likeliest targets, ready to paste.
+    """
+    if config.target and not config.stronger("data", "target"):
+        return str(config.target)
+    from src.helpers.tables import likeliest_targets
+    path = profile["raw"]["path"]
+    names = ", ".join(column["name"] for column in profile["columns"])
+    likely = "   or   ".join(f"make train ARGS=\"--data '{path}' --target '{name}'\""
+                             for name in likeliest_targets(profile["columns"]))
+    raise UserError(f"which column of {path} is to be predicted? Its columns: {names}. "
+                    f"Likeliest: {likely}")
+
+
+if __name__ == "__main__":
+    main()
