@@ -1,0 +1,167 @@
+"""Score a file with a trained model: every record one answer, in order, in bounded memory.
+
+    make prediction
+    make prediction ARGS="--input data/raw/iris.csv --output data/predictions/scored.csv --keep all"
+    python -m src.predict --input new.parquet --output scored.parquet --model-name penguins
+
+Writes the answers (CSV or Parquet, by the ending) and, beside them, <output>.json: which model,
+which input, how many records. Without --input the model's hold-out rows are scored.
+"""
+
+import csv
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mlmonkey.errors import UserError
+from mlmonkey.files import whole_file, write_json
+from src.helpers.configuration import Config, progress_shown, script
+from src.helpers.choosing import load_chosen, model_options
+from src.helpers.datasets import read_profile
+from src.settings import load_settings, relative
+
+FORMATS = (".csv", ".parquet")
+
+
+@script("prediction")
+@click.option("--input", type=click.Path(path_type=Path),
+              help="CSV or Parquet file to score.  [default: the model's hold-out rows]")
+@click.option("--output", type=click.Path(path_type=Path),
+              help="Where the answers go, .csv or .parquet.  [default: in data/predictions]")
+@model_options
+@click.option("--keep", help="Input columns to put first, such as id,name; or all.")
+@click.option("--delimiter", default="auto", help="Of this file, where it differs from the data.",
+              type=click.Choice(["auto", "comma", "semicolon", "tab", "pipe"]))
+@click.option("--max-rejects", type=click.FloatRange(0, 1), default=0.01,
+              help="Largest share of records without an answer; above it the exit code is 1.")
+def main(config: Config) -> int:
+    """Score a file: prediction, probability of each class, and an error text where there is none.
+
+    Example: make prediction ARGS="--input data/raw/penguins.csv --model-name penguins"
+    """
+    import duckdb
+
+    from src.helpers.batches import MEMORY_LIMIT, hold_out_batch, open_input
+    model = load_chosen(config)
+    output = choose_output(config, model.identifier.name)
+    keep = [name.strip() for name in (config.keep or "").split(",") if name.strip()]
+    counts = {"records": 0, "errors": 0, "seconds": 0.0}
+    about: dict[str, Any] = {"model": model.metadata["model_identifier"],
+                             "model_name": model.identifier.name,
+                             "model_version": model.identifier.version}
+    with tempfile.TemporaryDirectory() as workspace, \
+            duckdb.connect(config={"memory_limit": MEMORY_LIMIT,
+                                   "temp_directory": workspace}) as connection:
+        if config.input is None:
+            profile = read_profile(model.metadata["data"]["key"])
+            batch = hold_out_batch(model.metadata, profile, keep)
+            about["input"] = {"hold_out_of": model.metadata["input_data_location"]}
+            batches, total = iter([batch]), len(batch.errors)
+        else:
+            source = open_input(config.input, model.metadata, Path(workspace), connection, keep,
+                                config.delimiter)
+            say_ignored(source, model.metadata)
+            about["input"] = {"path": relative(source.path), "sha256": source.sha256,
+                              "records": vars(source.account)}
+            batches, total = source.batches, source.account.records
+        write_answers(output, answered(batches, model, counts, total), model)
+    write_json(output.with_name(output.name + ".json"), about | {"counts": counts})
+    print(f"predictions: {relative(output)}, {counts['records']:,} records, "
+          f"{counts['errors']:,} without an answer, {counts['seconds']:.1f} s")
+    return int(counts["errors"] > config.max_rejects * counts["records"])
+
+
+def choose_output(config: Config, name: str) -> Path:
+    """Where the answers go.
+
+    Raises:
+        UserError: for an ending that is neither CSV nor Parquet, or the input itself.
+    """
+    stem = config.input.stem if config.input else name
+    output: Path = config.output or load_settings().predictions / f"{stem}.csv"
+    if output.suffix not in FORMATS:
+        raise UserError(f"--output {output}: write it as {' or '.join(FORMATS)}")
+    if output.is_dir():
+        raise UserError(f"--output {output} is a folder; name a file in it: "
+                        f"--output '{output / (name + '.csv')}'")
+    if config.input and output.resolve() == config.input.resolve():
+        raise UserError(f"--output {output} is the input itself; choose another name")
+    return output
+
+
+def say_ignored(source: Any, metadata: dict[str, Any]) -> None:
+    """Name the columns that the model has no use for; the target is expected to be there."""
+    ignored = [name for name in source.ignored if name != metadata["target"]["name"]]
+    if ignored:
+        print(f"note: ignored columns that the model doesn't know: {', '.join(ignored)}")
+
+
+def answered(batches: Iterable[Any], model: Any, counts: dict[str, Any],
+             total: int) -> Iterable[Any]:
+    """A frame of answers per batch; a row with an error has no answer."""
+    import pandas as pd
+    from tqdm import tqdm
+    started = time.perf_counter()
+    with tqdm(total=total, unit=" records", unit_scale=True, leave=False, file=sys.stderr,
+              disable=not progress_shown()) as bar:
+        for batch in batches:
+            fine = batch.errors == ""
+            columns: dict[str, Any] = {"prediction": pd.Series(dtype=object, index=fine.nonzero()[0])}
+            if fine.any():
+                labels, probabilities = model.predict(batch.X[fine])
+                columns = {"prediction": labels}
+                if probabilities is not None:
+                    columns |= {f"probability_{label}": probabilities[:, i]
+                                for i, label in enumerate(model.classes)}
+            answers = pd.DataFrame(columns, index=fine.nonzero()[0]).reindex(range(len(fine)))
+            kept = batch.kept.reset_index(drop=True)
+            kept.columns = [f"{name}_input" if name in answers or name == "error" else name
+                            for name in kept.columns]
+            counts["records"] += len(fine)
+            counts["errors"] += int((~fine).sum())
+            bar.update(len(fine))
+            yield pd.concat([kept, answers], axis=1).assign(error=batch.errors)
+    counts["seconds"] = round(time.perf_counter() - started, 3)
+
+
+def write_answers(output: Path, frames: Iterable[Any], model: Any) -> None:
+    """Write frames as they come; the file gets its name when the last one is on disk."""
+    with whole_file(output) as temporary:
+        written = temporary if output.suffix == ".csv" else temporary.with_suffix(".rows")
+        try:
+            with open(written, "w", encoding="utf-8", newline="") as file:
+                for number, frame in enumerate(frames):
+                    frame.to_csv(file, index=False, header=number == 0, lineterminator="\n")
+            if written != temporary:
+                to_parquet(written, temporary, model)
+        finally:
+            if written != temporary:
+                written.unlink(missing_ok=True)
+
+
+def to_parquet(rows: Path, path: Path, model: Any) -> None:
+    """Give the written rows the types of the model's answers."""
+    import duckdb
+
+    from src.etl.account import quoted
+    answer = {"text": "VARCHAR", "boolean": "BOOLEAN", "integer": "BIGINT", "number": "DOUBLE"}
+    target = model.metadata["target"]["dtype"] if model.classes else "number"
+    types = {"prediction": answer[target]}
+    types |= {f"probability_{label}": "DOUBLE" for label in model.classes or []}
+    with open(rows, encoding="utf-8", newline="") as file:
+        names = next(csv.reader(file))
+    columns = ", ".join(f"{quoted(name)}: {quoted(types.get(name, 'VARCHAR'))}" for name in names)
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"COPY (FROM read_csv({quoted(str(rows))}, columns={{{columns}}}, header=true, "
+            "delim=',', quote='\"', escape='\"', auto_detect=false, nullstr='')) "
+            f"TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""Runs what a target needs, and only what is due: raw file -> dataset -> model -> everything else.
+
+    python -m src.stages train --data data/raw/penguins.csv --target species
+    python -m src.stages prediction --input new.csv --output scored.csv
+
+Make calls only this for staged targets. Each stage is a script of its own, run as a subprocess; it
+is skipped, saying so, while the record of what decides its result (src/helpers/freshness.py) has
+the same key as the record stored with a result that is still there.
+"""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mlmonkey.errors import UserError
+from mlmonkey.files import sha256_of
+from mlmonkey.store import ModelId
+from src.helpers import freshness
+from src.helpers.configuration import (SECTIONS, Config, ScriptCommand, config_of, nearest,
+                                       run_politely)
+from src.helpers.datasets import dataset_key, find_raw, model_store, read_profile, transformed_path
+from src.settings import load_settings, locate
+
+# target -> the stages it may run, in order; the last one is the target's own script
+TARGETS = {
+    "generate-dataset": ("generate_dataset",),
+    "train": ("generate_dataset", "train"),
+    "prediction": ("prediction",),
+    "evaluate": ("evaluate",),
+    "deploy-endpoint": ("deploy_endpoint",),
+    "report": ("report",),
+}
+
+
+def main(words: Sequence[str]) -> int:
+    """Run a target with the words of ARGS; return the exit code of the last script that ran."""
+    if not words or words[0] not in TARGETS:
+        raise UserError(f"unknown target {words[0] if words else ''!r}"
+                        f"{nearest(words[0] if words else '', TARGETS)}")
+    target, arguments = words[0], list(words[1:])
+    own = TARGETS[target][-1]
+    if {"--help", "--show-config"} & set(arguments):
+        return explain(TARGETS[target], arguments)
+    parts = share_out(TARGETS[target], arguments)
+    if target in ("generate-dataset", "train"):
+        return bring_up_to_date(target, parts)
+    if not model_store().identifiers():
+        print(f"{target} needs a model and there is none yet: training the default one")
+        code = bring_up_to_date("train", share_out(TARGETS["train"], []))
+        if code:
+            return code
+    describe_choice(resolve(own, parts[own]))
+    return run(own, parts[own])
+
+
+def bring_up_to_date(target: str, parts: dict[str, list[str]]) -> int:
+    """Make the dataset and, for `train`, the model; skip what is up to date."""
+    training = resolve("train", parts["train"]) if target == "train" else None
+    words = parts["generate_dataset"]
+    if training and "--data" not in words:
+        words = ["--data", str(training.data), *words]
+    options = resolve("generate_dataset", words)
+    raw = find_raw(options.data)
+    key = dataset_key(raw, options)
+    if dataset_is_fresh(key, raw, options):
+        print(f"dataset {key}: up to date")
+    else:
+        code = run("generate_dataset", words)
+        if code:
+            return code
+    if training is None:
+        return 0
+    arguments = [*parts["train"], "--dataset", key]
+    if same := same_training(key, resolve("train", arguments)):
+        return reselect(same, training)
+    return run("train", arguments)
+
+
+def share_out(stages: Sequence[str], arguments: Sequence[str]) -> dict[str, list[str]]:
+    """Give each stage its own words of ARGS; a word that no stage knows is an error."""
+    commands = {stage: load_command(stage) for stage in stages}
+    options = {option.name: option for command in commands.values() for option in command.params}
+    known = [name for option in options.values() for name in option.opts + option.secondary_opts]
+    union = click.Command(stages[-1], params=list(options.values()))
+    context = click.Context(union)
+    try:
+        values, rest, _ = union.make_parser(context).parse_args(list(arguments))
+    except click.NoSuchOption as error:
+        raise UserError(f"unknown option {error.option_name}"
+                        f"{nearest(error.option_name, known)}") from None
+    if rest:
+        raise UserError(f"unknown word {rest[0]!r} in ARGS; options begin with --, such as "
+                        f"--{nearest_option(rest[0], known)}")
+    return {stage: [word for option in command.params if option.name in values
+                    for word in written(option, values[option.name])]
+            for stage, command in commands.items()}
+
+
+def written(option: Any, value: Any) -> list[str]:
+    """One parsed option as the words that give it again."""
+    if option.is_flag:
+        flags = option.opts if value in (True, option.flag_value) else option.secondary_opts
+        return [flags[0]]
+    return [word for each in (value if option.multiple else [value])
+            for word in (option.opts[0], each)]
+
+
+def resolve(stage: str, arguments: Sequence[str]) -> Config:
+    """The options of a stage from all sources, as its script will see them."""
+    context = load_command(stage).make_context(stage, list(arguments))
+    config = config_of(context)
+    config.values.pop("show_config")
+    return config
+
+
+def dataset_is_fresh(key: str, raw: Path, options: Config) -> bool:
+    """Whether a dataset is there, whole, and was made from the same bytes, options and code."""
+    profile = read_profile(key)
+    if profile is None:
+        return False
+    record = freshness.dataset_record(raw, sha256_of(raw), options)
+    return record["key"] == profile["stage"]["key"] and all(
+        freshness.is_whole(locate(profile[part]["path"]), profile[part]["size"])
+        for part in ("staging", "transformed"))
+
+
+def same_training(key: str, training: Config) -> ModelId | None:
+    """A complete model that this training would only repeat; the newest one of them."""
+    profile = read_profile(key)
+    if profile is None or not transformed_path(key).is_file():
+        return None
+    wanted = freshness.train_record(profile, training)["key"]
+    store = model_store()
+    for identifier in reversed(store.identifiers()):
+        metadata = store.read_metadata(identifier)
+        if metadata["stage"]["key"] == wanted and all(
+                freshness.is_whole(store.models / artifact["file"], artifact["size"])
+                for artifact in metadata["artifacts"]):
+            return identifier
+    return None
+
+
+def reselect(identifier: ModelId, training: Config) -> int:
+    """Nothing to train: select the version again, and write its report if that is gone."""
+    print(f"model {identifier}: up to date, nothing to do")
+    model_store().select(identifier)
+    page = load_settings().reports / f"{identifier}.html"
+    if not training.report or page.is_file():
+        return 0
+    return run("report", ["--model-name", identifier.name,
+                          "--model-version", str(identifier.version)])
+
+
+def describe_choice(config: Config) -> None:
+    """Say which model is used: name, version, age, and what has changed since it was trained."""
+    name, version, path = (config.values.get(key) for key in
+                           ("model_name", "model_version", "model_path"))
+    if path is not None:
+        return
+    store = model_store()
+    identifier = store.choose(name, version)
+    metadata = store.read_metadata(identifier)
+    age = datetime.now(UTC) - datetime.fromisoformat(metadata["timestamp"])
+    changed = freshness.changes(metadata["stage"])
+    more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+    print(f"model {identifier}, trained {spell_age(age.total_seconds())} ago"
+          + (f"; stale: {', '.join(changed[:3])}{more}; make train renews it" if changed else ""))
+
+
+def spell_age(seconds: float) -> str:
+    """An age in its largest unit."""
+    units = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+    unit, size = next((unit for unit in units if seconds >= unit[1]), units[-1])
+    count = max(0, int(seconds // size))
+    return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+def explain(stages: Sequence[str], arguments: Sequence[str]) -> int:
+    """Show help or configuration of each stage of a target."""
+    if "--help" in arguments:
+        return max(run(stage, ["--help"]) for stage in reversed(stages))
+    parts = share_out(stages, arguments)
+    return max(run(stage, parts[stage]) for stage in stages)
+
+
+def run(stage: str, arguments: Sequence[str]) -> int:
+    """Run one script and wait for it; an interrupt reaches the script too, which says so."""
+    sys.stdout.flush()
+    process = subprocess.Popen([sys.executable, "-m", SECTIONS[stage], *arguments])
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
+
+
+def load_command(stage: str) -> ScriptCommand:
+    """The click command of a stage's script; importing a script does nothing else."""
+    command: ScriptCommand = import_module(SECTIONS[stage]).main
+    return command
+
+
+def nearest_option(word: str, known: Sequence[str]) -> str:
+    """The option that a bare word was probably meant to be."""
+    import difflib
+    close = difflib.get_close_matches(word, [name.lstrip("-") for name in known], 1, 0.0)
+    return close[0] if close else word
+
+
+if __name__ == "__main__":
+    run_politely(lambda: main(sys.argv[1:]))

@@ -1,0 +1,104 @@
+"""Copies of the project to work in, and ways to run its commands as a user would.
+
+Every copy lies under a name with a blank and a letter beyond ASCII: nothing may trip over that.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+RAW = ("iris.csv", "penguins.csv", "cars.csv")
+LEFT_OUT = (".git", ".venv", ".tox", "build", "dist", "*.egg-info", "__pycache__", ".*_cache",
+            ".coverage*", ".hypothesis", "tests", "benchmarks", ".env.local")
+OUTPUTS = ("data/staging", "data/transformed", "data/predictions", "models", "models/metadata",
+           "reports")
+SECTIONS = ("GENERATE_DATASET_", "TRAIN_", "PREDICTION_", "EVALUATE_", "DEPLOY_ENDPOINT_",
+            "REPORT_", "DATA_", "MODELS_", "REPORTS_", "MAKE", "ARGS", "EXTRAS")
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def copy_project(folder: Path) -> Path:
+    """A clean copy of the project: its files, the shipped tables, no results."""
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    for name in OUTPUTS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for path in (folder / "data" / "raw").iterdir():
+        if path.name not in RAW:
+            path.unlink()
+    for name in OUTPUTS:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name / ".gitkeep").touch()
+    return folder
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """This process's environment without options of ours; make uses this interpreter."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(SECTIONS)}
+    return kept | {"PY_ENV": "none", "PYTHON": sys.executable} | more
+
+
+def run_in(project: Path, words: list[str], check: bool = True,
+           **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a project copy; with `check`, a failure shows what it printed."""
+    done = subprocess.run(words, cwd=project, env=clean_environment(**more), text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=300)
+    if check:
+        assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+@pytest.fixture(scope="session")
+def run_stage() -> Run:
+    """Run `python -m src.stages WORDS` in a project copy."""
+    def run(project: Path, *words: object, check: bool = True, **more: str) -> object:
+        stage = [sys.executable, "-m", "src.stages", *map(str, words)]
+        return run_in(project, stage, check, **more)
+    return run  # type: ignore[return-value]
+
+
+@pytest.fixture(scope="session")
+def run_make() -> Run:
+    """Run `make TARGET ARGS=...` in a project copy."""
+    def run(project: Path, *words: str, check: bool = True, **more: str) -> object:
+        return run_in(project, ["make", *words], check, **more)
+    return run  # type: ignore[return-value]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A fresh, untrained copy of the project."""
+    return copy_project(tmp_path / "my prøject")
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, run_make: Run) -> Path:
+    """A copy in which the three shipped tables were trained with make; read it, don't change it."""
+    folder = copy_project(tmp_path_factory.mktemp("trained") / "my prøject")
+    run_make(folder, "train")
+    run_make(folder, "train", "ARGS=--data data/raw/penguins.csv --target species")
+    run_make(folder, "train", "ARGS=--data data/raw/cars.csv --target mpg")
+    return folder
+
+
+@pytest.fixture
+def trained_copy(trained: Path, tmp_path: Path) -> Path:
+    """A copy of the trained project, to be changed."""
+    return Path(shutil.copytree(trained, tmp_path / "my prøject"))
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], *parts: str) -> None:
+    """A user's mistake: exit code 2 (make's own for any failure), one error line, no traceback."""
+    text = done.stdout + done.stderr
+    assert done.returncode == 2, text
+    assert "Traceback" not in text
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, text
+    for part in parts:
+        assert part in lines[0], lines[0]
