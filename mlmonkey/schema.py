@@ -8,6 +8,7 @@ missing and for infinities, dates as datetime64[us] with NaT, text as pandas str
 endpoint build it with the same functions, so that they can't disagree.
 """
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,7 +32,7 @@ class RowError(ValueError):
     def __init__(self, row: int, column: str | None, value: Any, expected: str) -> None:
         self.row, self.column, self.value, self.expected = row, column, value, expected
         where = f"row {row}" if column is None else f"row {row}, column {column!r}"
-        super().__init__(f"{where}: {_short(value)} is not {expected}")
+        super().__init__(f"{where}: {short(value)} is not {expected}")
 
 
 def canonical_frame(columns: Mapping[str, Any] | pd.DataFrame,
@@ -91,6 +92,14 @@ def draw_rows(schema: Sequence[Feature], count: int, seed: int) -> list[dict[str
 def example_row(schema: Sequence[Feature]) -> dict[str, Any]:
     """A typical row as JSON values: medians and the most frequent categories."""
     return {feature["name"]: _typical(feature) for feature in schema}
+
+
+def short(value: Any) -> str:
+    """A value as people recognise it, in at most 60 characters; nested ones are cut early."""
+    brief = reprlib.Repr()  # plain repr walks all of a body, and fails at 1,000 levels
+    brief.maxlevel, brief.maxstring, brief.maxother = 3, 60, 60
+    text = brief.repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _canonical(values: Any, dtype: str) -> pd.Series:
@@ -176,8 +185,3 @@ def _as_json(value: Any, feature: Feature) -> Any:
     if feature["dtype"] == "integer":
         return int(round(value))
     return float(f"{value:.6g}")
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

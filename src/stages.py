@@ -63,10 +63,10 @@ def bring_up_to_date(target: str, parts: dict[str, list[str]]) -> int:
     """Make the dataset and, for `train`, the model; skip what is up to date."""
     training = resolve("train", parts["train"]) if target == "train" else None
     words = parts["generate_dataset"]
-    if training and "--data" not in words:
-        words = ["--data", str(training.data), *words]
+    data = training.data if training else resolve("generate_dataset", words).data
+    raw = find_raw(data)
+    words = [*words, "--data", str(raw)]  # the last one counts
     options = resolve("generate_dataset", words)
-    raw = find_raw(options.data)
     key = dataset_key(raw, options)
     if dataset_is_fresh(key, raw, options):
         print(f"dataset {key}: up to date")

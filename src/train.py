@@ -16,7 +16,7 @@ import click
 
 from mlmonkey.errors import UserError
 from src.helpers.configuration import Config, script
-from src.helpers.datasets import find_profile, find_raw
+from src.helpers.datasets import find_profile
 
 
 @script("train")
@@ -48,7 +48,7 @@ def main(config: Config) -> None:
 
     Example: make train ARGS="--data data/raw/penguins.csv --target species"
     """
-    profile = find_profile(find_raw(config.data), config.dataset)
+    profile = find_profile(config.data, config.dataset)
     target = choose_target(config, profile)
     from src.helpers.closing import print_closing
     from src.helpers.model_page import write_model_page

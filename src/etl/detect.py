@@ -26,6 +26,7 @@ DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 MISSING_WORDS = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?", "#N/A")
 NUMBER = re.compile(r"[+-]?[$€£]? ?\d[\d.,]*(e[+-]?\d+)? ?[%$€£]?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*",
                     re.IGNORECASE)
+CONTROL_BYTES = [bytes([code]) for code in range(1, 32) if chr(code) not in "\t\n\f\r"]
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"),
         (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -41,7 +42,7 @@ class Scan:
 
 
 def check_readable(path: Path) -> None:
-    """Refuse what is not a file with something in it.
+    """Refuse what is not a file with a table in it, judging by its beginning.
 
     Raises:
         UserError: with the nearest name in the same folder for a wrong path.
@@ -58,6 +59,14 @@ def check_readable(path: Path) -> None:
         raise UserError(f"{relative(path)} is not a regular file")
     if path.stat().st_size == 0:
         raise UserError(f"{relative(path)} is empty (0 bytes): save the table again")
+    with open(path, "rb") as file:
+        head = file.read(SAMPLE_BYTES)
+    if head.startswith((b"PAR1", codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return
+    odd = sum(head.count(byte) for byte in CONTROL_BYTES)
+    if b"\0" in head or odd > len(head) / 100:
+        what = f"byte {head.index(0)} is zero" if b"\0" in head else f"{odd} control characters"
+        raise UserError(f"{relative(path)} is not a table ({what}); give a CSV or Parquet file")
 
 
 def scan(path: Path) -> Scan:
@@ -89,7 +98,7 @@ def detect_reading(path: Path, scanned: Scan, delimiter: str = "auto", header: s
     if scanned.sample.startswith(b"PAR1"):
         return {"format": "parquet", "missing": words}
     encoding = scanned.encoding if encoding == "auto" else encoding
-    lines = _sample_lines(path, scanned, encoding)
+    lines = _sample_lines(scanned, encoding)
     mark = _choose_delimiter(path, lines) if delimiter == "auto" else DELIMITERS[delimiter]
     rows = [row for row in csv.reader(lines, delimiter=mark) if any(map(str.strip, row))]
     if not rows:
@@ -116,19 +125,12 @@ def clean_names(names: list[str]) -> list[str]:
     return clean
 
 
-def _sample_lines(path: Path, scanned: Scan, encoding: str) -> list[str]:
-    if encoding not in ("utf-16",) and b"\0" in scanned.sample:
-        raise UserError(f"{relative(path)} is not a table: byte {scanned.sample.index(0)} is zero; "
-                        "give a CSV or Parquet file")
+def _sample_lines(scanned: Scan, encoding: str) -> list[str]:
     try:
         text = codecs.getincrementaldecoder(encoding)("replace").decode(scanned.sample)
     except LookupError:
         raise UserError(f"there is no encoding called {encoding!r}; try --encoding utf-8 or "
                         "--encoding cp1252") from None
-    odd = sum(1 for sign in text if ord(sign) < 32 and sign not in "\t\n\r\f") + text.count("\ufffd")
-    if odd > len(text) / 100:
-        raise UserError(f"{relative(path)} is not a table: {odd} of its first {len(text)} "
-                        "characters are no text; give a CSV or Parquet file")
     lines = io.StringIO(text, newline=None).read().splitlines(keepends=True)
     return lines[:-1] if len(lines) > 1 and scanned.size > len(scanned.sample) else lines
 

@@ -69,19 +69,20 @@ def read_profile(key: str) -> dict[str, Any] | None:
 
 
 def find_profile(data: Path, key: str | None) -> dict[str, Any]:
-    """The dataset made from a raw file, for a script that is run by hand.
+    """The dataset with this key, or the one made from a raw file, for a script run by hand.
 
     Raises:
         UserError: when there is none, or several and no key says which.
     """
+    raw = "" if key else relative(find_raw(data))
     keys = [key] if key else sorted(path.stem for path in load_settings().transformed.glob("*.json"))
     profiles = [profile for profile in map(read_profile, keys) if profile and
-                (key or profile["raw"]["path"] == relative(data))]
+                (key or profile["raw"]["path"] == raw)]
     if not profiles:
-        raise UserError(f"there is no dataset of {relative(data)} yet; make it: "
-                        f"make generate-dataset ARGS=\"--data '{relative(data)}'\"")
+        raise UserError(f"there is no dataset {key or f'of {raw}'} yet; make it: "
+                        f"make generate-dataset ARGS=\"--data '{raw or data}'\"")
     if len(profiles) > 1:
-        raise UserError(f"{relative(data)} was read in several ways; say which: --dataset "
+        raise UserError(f"{raw} was read in several ways; say which: --dataset "
                         + " or --dataset ".join(profile["key"] for profile in profiles))
     return profiles[0]
 

@@ -1,0 +1,117 @@
+## ml-skeleton: a raw file goes in; a model, its metadata, its report and an endpoint come out.
+##
+##   make train                                     from data/raw/iris.csv to a model
+##   make train ARGS="--data data/raw/cars.csv --target mpg"
+##   make deploy-endpoint ARGS="--port 8080"
+##
+## Targets (dashes or underscores, as you like):
+
+PY_ENV ?= pip
+COVERAGE_FLOOR ?= 90
+export PY_ENV PIP_EXEC CONDA_EXEC PYTHON EXTRAS TORCH_INDEX
+# ARGS goes into recipes as it was typed, so that the shell alone reads its quotes and dollars; and
+# the makes that tests start must not inherit the words that were meant for this one.
+unexport ARGS MAKEFLAGS MFLAGS
+
+PY = $(if $(filter none,$(PY_ENV)),"$${PYTHON:-python3}",.venv/bin/python)
+MARKED = slow or browser or docker
+
+.DEFAULT_GOAL := help
+# Targets are stages, one feeds the next; what can be parallel is parallel inside them.
+.NOTPARALLEL:
+
+help:  ## show this page
+	@awk '/^## ?/ {sub(/^## ?/, ""); print} /^[a-z-]+:.* ## / {name = $$1; sub(/:.*/, "", name); \
+		sub(/.* ## /, ""); printf "  %-20s %s\n", name, $$0}' Makefile
+
+create-environment:  ## make .venv and install what is missing (every target does it by itself)
+requirements:        ## the same: bring .venv up to date with requirements.txt and setup.py
+init:                ## the same, before the first run
+create-environment requirements init: .environment
+	@$(PY) -c 'import sys; print("environment ready: Python", sys.version.split()[0], sys.prefix)'
+
+init-train:          ## environment, dataset and model: what the API image runs
+init-train: init train
+generate-dataset:    ## raw file -> data/staging -> data/transformed
+train:               ## learn; write model, metadata and report: [--data F --target T --model M]
+prediction:          ## score a file: [--input F --output F --model-name N --model-version V]
+evaluate:            ## score a labelled file with an existing model
+deploy-endpoint:     ## serve a model over HTTP: [--model-name N --host H --port P]
+report:              ## HTML pages into reports/
+generate-dataset train prediction evaluate deploy-endpoint report: .environment
+	@exec $(PY) -m src.stages $@ $(value ARGS)
+
+test:                ## all that must hold: lint, types, tests with coverage, both counts
+test: lint .tests-with-coverage count-test-files count-report-files
+.tests-with-coverage: .environment-dev
+	@rm -f .coverage .coverage.*
+	@$(PY) -m coverage run -m pytest -m "not ($(MARKED))" $(value ARGS)
+	@$(PY) -m coverage combine --quiet
+	@$(PY) -m coverage report --fail-under=$(COVERAGE_FLOOR)
+
+test-all: .environment-dev  ## what test leaves out: slow tests, a browser, a container engine
+	@$(PY) -m pytest -rs -m "$(MARKED)" $(value ARGS)
+
+pytest: .environment-dev  ## tests only: [-k WORD tests/test_x.py]
+	@$(PY) -m pytest -m "not ($(MARKED))" $(value ARGS)
+
+tox: .environment-dev  ## the tests under each Python that is found
+	@$(PY) -m tox $(value ARGS)
+
+lint: .environment-dev  ## flake8 and mypy
+	@$(PY) -m flake8
+	@$(PY) -m mypy --disallow-untyped-defs --ignore-missing-imports --no-error-summary src mlmonkey
+
+format: .environment-dev  ## black, 100 columns
+	@$(PY) -m black --quiet --line-length 100 setup.py src mlmonkey tests
+
+count-test-files:    ## how many test files there are; none is an error
+	@count=$$(find tests -name 'test_*.py' 2>/dev/null | wc -l | tr -d ' '); echo "$$count test files"; \
+		[ "$$count" -gt 0 ] || { echo "error: no tests/**/test_*.py" >&2; exit 2; }
+
+count-report-files:  ## how many files reports/ holds; none is a warning
+	@count=$$(find reports -type f ! -name .gitkeep 2>/dev/null | wc -l | tr -d ' '); \
+		echo "$$count report files"; \
+		[ "$$count" -gt 0 ] || echo "warning: reports/ is empty; run: make train" >&2
+
+dist: .environment-dev  ## wheel and sdist of mlmonkey into dist/
+	@$(PY) -m build --outdir dist .
+
+clean:               ## remove caches, builds and coverage; never data, models, reports or .venv
+	@find src mlmonkey tests benchmarks notebooks -depth \( -name __pycache__ \
+		-o -name .ipynb_checkpoints \) -exec rm -rf {} + 2>/dev/null || true
+	@rm -rf .pytest_cache .mypy_cache .hypothesis .coverage .coverage.* htmlcov build dist *.egg-info
+
+##
+## Variables:
+##   PY_ENV=pip|none      a venv in .venv (default), or the Python that is active, as it is
+##   PYTHON=/path/python3, PIP_EXEC=pip3              programs to use instead of those found
+##   EXTRAS=torch,jupyter TORCH_INDEX=URL             optional packages; they stay in .venv
+##   ARGS="..."           options of the script; python -m src.train --help lists them
+##   COVERAGE_FLOOR=90    percent, for test
+
+# The first Python that is 3.11 or newer brings the environment up to date. PY_ENV=none means the
+# active Python and no other. -S: start without site-packages, which is quicker.
+PYTHONS = $(if $(PYTHON),"$$PYTHON",python3 $(if $(filter none,$(PY_ENV)),,$(LATER_PYTHONS)))
+LATER_PYTHONS = python3.14 python3.13 python3.12 python3.11 python
+
+define bring_environment_up_to_date
+@seen=; for python in $(PYTHONS); do \
+	"$$python" -ISc 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && \
+		exec "$$python" -S -m src.helpers.environment $(1); \
+	command -v "$$python" >/dev/null && seen="$$seen; $$python is $$("$$python" -V 2>&1 | head -n 1)"; \
+done; \
+echo "error: no Python 3.11 or newer among" $(PYTHONS)"$$seen; install one, or name it:" \
+	"make PYTHON=/path/to/python3" >&2; exit 2
+endef
+
+.environment:
+	$(call bring_environment_up_to_date)
+.environment-dev:
+	$(call bring_environment_up_to_date,dev)
+
+# Every target has a twin with underscores: generate_dataset is generate-dataset.
+TARGETS := $(shell sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' Makefile)
+DASHED := $(foreach target,$(TARGETS),$(if $(findstring -,$(target)),$(target)))
+.PHONY: $(TARGETS) $(subst -,_,$(DASHED)) .environment .environment-dev .tests-with-coverage
+$(foreach target,$(sort $(DASHED)),$(eval $(subst -,_,$(target)): $(target)))

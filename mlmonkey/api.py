@@ -1,0 +1,232 @@
+"""The endpoint: a Flask application made from one loaded model.
+
+    app = create_app(store.load(identifier))
+
+| route         | answer                                                                        |
+| POST /predict | labels or numbers, probabilities when asked                                   |
+| GET /health   | this process is alive                                                         |
+| GET /ready    | the model is loaded and its golden rows gave the numbers of training          |
+| GET /info     | what clients need: columns, categories, ranges, an example row, scores, limits |
+| GET /         | a page to try it: one file, no network                                        |
+
+Errors are application/problem+json (RFC 9457): type, title, status, detail, and where a value is at
+fault row, column, value, expected. 400 not JSON, 413 too large, 415 other content, 422 does not fit
+the model, 503 no model. Bad input never gives 500, and 200 never holds an error.
+"""
+
+import hashlib
+import re
+import time
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import orjson
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from mlmonkey.schema import RowError, example_row, frame_from_rows, short
+from mlmonkey.store import LoadedModel
+
+MAX_BYTES = 16 * 2**20  # of one body, read into memory whole
+MAX_ROWS = 50_000  # of one request: about a second of one worker, which answers nobody else then
+PAGE = Path(__file__).with_name("try_page.html")
+FEATURES = "a list of rows, each a list or a record, or one row"
+# not JSON (RFC 8259), yet what several languages write for a missing or overflown number
+NOT_FINITE = re.compile(r"-?(nan|inf)", re.IGNORECASE)
+PLAIN = (str, int, float, bool, type(None))
+
+
+class Problem(Exception):
+    """What is wrong with a request, and the status that says so; `more` goes into the answer."""
+
+    def __init__(self, status: int, detail: str, **more: Any) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.more = status, detail, more
+
+
+def create_app(model: LoadedModel | None, release: Mapping[str, Any] | None = None,
+               max_bytes: int = MAX_BYTES, max_rows: int = MAX_ROWS) -> Flask:
+    """Make the application.
+
+    Args:
+        model: what answers; None answers 503 until `app.extensions["endpoint"].serve` gives one.
+        release: what each answer says about the model: model_name, model_version, and the places
+            model_location and model_metadata_location as relative paths; by default file names.
+        max_bytes, max_rows: of one request; more is refused with 413.
+    """
+    app = Flask("mlmonkey", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = max_bytes
+    endpoint = Endpoint({"max_bytes": max_bytes, "max_rows": max_rows})
+    app.extensions["endpoint"] = endpoint
+    if model is not None:
+        endpoint.serve(model, release)
+    page, policy = read_page()
+    app.add_url_rule("/predict", view_func=endpoint.predict, methods=["POST"])
+    app.add_url_rule("/health", "health", lambda: as_json({"status": "alive"}))
+    app.add_url_rule("/ready", view_func=endpoint.ready)
+    app.add_url_rule("/info", "info", lambda: as_json(endpoint.require().info))
+    app.add_url_rule("/", "page", lambda: Response(page, mimetype="text/html", headers=policy))
+    app.register_error_handler(Problem, lambda problem: as_problem(
+        problem.status, problem.detail, problem.more))
+    app.register_error_handler(RowError, lambda error: as_problem(422, str(error), {
+        "row": error.row, "column": error.column, "expected": error.expected,
+        "value": error.value if isinstance(error.value, PLAIN) else short(error.value)}))
+    app.register_error_handler(HTTPException, on_http_error)
+    return app
+
+
+class Endpoint:
+    """The model that answers now, and what is said about it."""
+
+    def __init__(self, limits: Mapping[str, int]) -> None:
+        self.limits = limits
+        self.model: LoadedModel | None = None
+
+    def serve(self, model: LoadedModel, release: Mapping[str, Any] | None = None) -> None:
+        """Answer with this model from now on."""
+        self.release = dict(release or default_release(model))
+        self.info = describe(model.metadata) | {"limits": dict(self.limits)}
+        self.model = model
+
+    def require(self) -> "Endpoint":
+        """This endpoint, once it has a model."""
+        if self.model is None:
+            raise Problem(503, "the model is not loaded yet; ask again in a moment")
+        return self
+
+    def ready(self) -> Response:
+        """200 from the moment on that predictions will be right."""
+        return as_json({"status": "ready", "model": str(self.require().model.identifier)})
+
+    def predict(self) -> Response:
+        """Answer {"features": rows}, rows as lists in the schema's order or as records.
+
+        With "probabilities": true the answer holds them as one list per row in the order of its
+        "classes": a class may be a number or a boolean, which no JSON key can be, and long answers
+        don't repeat the names in each row.
+        """
+        began = time.perf_counter()
+        model = self.require().model
+        rows, asked, unknown = read_question(read_body(), self.limits["max_rows"])
+        if asked and model.classes is None:
+            raise Problem(422, f"{model.identifier} predicts a number, which has no probabilities; "
+                          "leave the key out")
+        frame, ignored = frame_from_rows(rows, model.metadata["schema"])
+        labels, probabilities = model.predict(frame)
+        answer = {"release": self.release, "result": labels.tolist()}
+        if asked:
+            answer |= {"probabilities": probabilities.tolist(), "classes": model.classes}
+        if ignored + unknown:
+            answer["ignored_keys"] = ignored + unknown
+        return as_json(answer | {"timing": round(time.perf_counter() - began, 6)})
+
+
+def read_body() -> Any:
+    """The request's JSON.
+
+    Raises:
+        Problem: 415 for other content, 400 for what is no JSON, 422 for numbers that are not finite.
+    """
+    kind, charset = request.mimetype, request.mimetype_params.get("charset", "utf-8").lower()
+    coding = request.headers.get("Content-Encoding", "identity")
+    if kind != "application/json" or charset not in ("utf-8", "utf8") or coding != "identity":
+        said = ", ".join(filter(None, [request.content_type, coding.replace("identity", "")]))
+        raise Problem(415, f"the content is {short(said or 'of no stated type')}, expected "
+                      "application/json in UTF-8, not compressed", expected="application/json")
+    try:
+        return orjson.loads(request.get_data(cache=False))
+    except orjson.JSONDecodeError as error:
+        # the position is that of the word, or of the sign's next letter
+        if NOT_FINITE.match(error.doc, error.pos) or "number is infinity" in error.msg:
+            raise Problem(422, f"a number is not finite: {error}; write null for a missing value",
+                          expected="a finite number, or null") from None
+        raise Problem(400, f"the body is not JSON: {error}") from None
+
+
+def read_question(body: Any, max_rows: int) -> tuple[list[Any], bool, int]:
+    """Rows, whether probabilities are asked for, and how many other keys there are."""
+    if not isinstance(body, dict) or "features" not in body:
+        raise Problem(422, 'the body must be an object with the key "features"',
+                      expected='{"features": ...}: ' + FEATURES)
+    rows, asked = body["features"], body.get("probabilities", False)
+    if not isinstance(asked, bool):
+        raise Problem(422, '"probabilities" must be true or false', expected="true or false")
+    if isinstance(rows, dict) or (isinstance(rows, list) and rows
+                                  and not isinstance(rows[0], (list, dict))):
+        rows = [rows]
+    if not isinstance(rows, list) or not rows:
+        raise Problem(422, f'"features" holds no row: it is {short(rows)}', expected=FEATURES)
+    if len(rows) > max_rows:
+        raise Problem(413, f"{len(rows):,} rows in one request; at most {max_rows:,} are answered: "
+                      "send them in parts, or use make prediction", max_rows=max_rows)
+    return rows, asked, len(body.keys() - {"features", "probabilities"})
+
+
+def describe(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What /info tells: no paths, no values of private columns, no configuration."""
+    example = example_row(metadata["schema"])
+    target = {key: metadata["target"][key] for key in ("name", "dtype", "classes")
+              if key in metadata["target"]}
+    return {"model_name": metadata["model_name"], "model_version": metadata["model_version"],
+            "model_type": metadata["model_type"], "task": metadata["task"], "target": target,
+            "features": describe_features(metadata["schema"], example), "example": example,
+            "scores": metadata["scores"], "timestamp": metadata["timestamp"]}
+
+
+def describe_features(schema: Sequence[Mapping[str, Any]],
+                      example: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Per column: name, dtype, example, and unless it is private categories or range."""
+    found = []
+    for feature in schema:
+        one = {"name": feature["name"], "dtype": feature["dtype"]}
+        if not feature.get("private"):
+            one |= {key: feature[key] for key in ("minimum", "maximum") if key in feature}
+            if "categories" in feature:
+                one["categories"] = [each["value"] for each in feature["categories"]]
+            one["example"] = example[feature["name"]]
+        found.append(one)
+    return found
+
+
+def default_release(model: LoadedModel) -> dict[str, Any]:
+    """The release of a model whose folders nobody named: file names only."""
+    file = next(each["file"] for each in model.metadata["artifacts"] if each["role"] == "model")
+    return {"model_name": model.identifier.name, "model_version": model.identifier.version,
+            "model_location": file, "model_metadata_location": f"{model.identifier}.json"}
+
+
+def read_page() -> tuple[str, dict[str, str]]:
+    """The try-it page, and headers that let it run its own script and style and nothing else."""
+    page = PAGE.read_text(encoding="utf-8")
+    own = {tag: b64encode(hashlib.sha256(re.search(
+        f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)[1].encode()).digest()).decode()  # type: ignore
+        for tag in ("script", "style")}
+    return page, {"Content-Security-Policy": (
+        f"default-src 'none'; script-src 'sha256-{own['script']}'; style-src 'sha256-{own['style']}'"
+        "; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"), "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
+
+
+def on_http_error(error: HTTPException) -> Response:
+    """404, 405, 413 and whatever else Flask finds, in the form of all other errors."""
+    status, detail = error.code or 500, error.description or ""
+    if status == 413:
+        detail = f"the body is larger than {request.max_content_length:,} bytes, which is the limit"
+    answer = as_problem(status, detail, {})
+    if getattr(error, "valid_methods", None):
+        answer.headers["Allow"] = ", ".join(error.valid_methods)  # type: ignore[attr-defined]
+    return answer
+
+
+def as_json(content: Any, status: int = 200, kind: str = "application/json") -> Response:
+    """A JSON answer."""
+    return Response(orjson.dumps(content), status, mimetype=kind)
+
+
+def as_problem(status: int, detail: str, more: Mapping[str, Any]) -> Response:
+    """An error; about:blank means that the title is the status's own."""
+    return as_json({"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status,
+                    "detail": detail, **more}, status, "application/problem+json")

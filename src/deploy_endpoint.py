@@ -1,0 +1,3 @@
+from src.helpers.configuration import script
+@script("deploy_endpoint")
+def main(config): pass
