@@ -21,7 +21,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from flask import Flask, Response, request
@@ -36,7 +36,6 @@ PAGE = Path(__file__).with_name("try_page.html")
 FEATURES = "a list of rows, each a list or a record, or one row"
 # not JSON (RFC 8259), yet what several languages write for a missing or overflown number
 NOT_FINITE = re.compile(r"-?(nan|inf)", re.IGNORECASE)
-PLAIN = (str, int, float, bool, type(None))
 
 
 class Problem(Exception):
@@ -47,14 +46,14 @@ class Problem(Exception):
         self.status, self.detail, self.more = status, detail, more
 
 
-def create_app(model: LoadedModel | None, release: Mapping[str, Any] | None = None,
+def create_app(model: LoadedModel | None, release: Mapping[str, Any],
                max_bytes: int = MAX_BYTES, max_rows: int = MAX_ROWS) -> Flask:
     """Make the application.
 
     Args:
         model: what answers; None answers 503 until `app.extensions["endpoint"].serve` gives one.
         release: what each answer says about the model: model_name, model_version, and the places
-            model_location and model_metadata_location as relative paths; by default file names.
+            model_location and model_metadata_location as relative paths.
         max_bytes, max_rows: of one request; more is refused with 413.
     """
     app = Flask("mlmonkey", static_folder=None)
@@ -67,39 +66,50 @@ def create_app(model: LoadedModel | None, release: Mapping[str, Any] | None = No
     app.add_url_rule("/predict", view_func=endpoint.predict, methods=["POST"])
     app.add_url_rule("/health", "health", lambda: as_json({"status": "alive"}))
     app.add_url_rule("/ready", view_func=endpoint.ready)
-    app.add_url_rule("/info", "info", lambda: as_json(endpoint.require().info))
+    app.add_url_rule("/info", view_func=endpoint.info)
     app.add_url_rule("/", "page", lambda: Response(page, mimetype="text/html", headers=policy))
     app.register_error_handler(Problem, lambda problem: as_problem(
         problem.status, problem.detail, problem.more))
     app.register_error_handler(RowError, lambda error: as_problem(422, str(error), {
-        "row": error.row, "column": error.column, "expected": error.expected,
-        "value": error.value if isinstance(error.value, PLAIN) else short(error.value)}))
+        "row": error.row, "column": error.column, "value": as_sent(error.value),
+        "expected": error.expected}))
     app.register_error_handler(HTTPException, on_http_error)
     return app
 
 
+class Served(NamedTuple):
+    """A model and what is said about it, exchanged as one."""
+
+    model: LoadedModel
+    release: dict[str, Any]
+    info: dict[str, Any]
+
+
 class Endpoint:
-    """The model that answers now, and what is said about it."""
+    """The routes that need a model."""
 
     def __init__(self, limits: Mapping[str, int]) -> None:
-        self.limits = limits
-        self.model: LoadedModel | None = None
+        self.limits = dict(limits)
+        self.served: Served | None = None
 
-    def serve(self, model: LoadedModel, release: Mapping[str, Any] | None = None) -> None:
+    def serve(self, model: LoadedModel, release: Mapping[str, Any]) -> None:
         """Answer with this model from now on."""
-        self.release = dict(release or default_release(model))
-        self.info = describe(model.metadata) | {"limits": dict(self.limits)}
-        self.model = model
+        info = describe(model.metadata) | {"limits": self.limits}
+        self.served = Served(model, dict(release), info)
 
-    def require(self) -> "Endpoint":
-        """This endpoint, once it has a model."""
-        if self.model is None:
+    def require(self) -> Served:
+        """What is served now."""
+        if self.served is None:
             raise Problem(503, "the model is not loaded yet; ask again in a moment")
-        return self
+        return self.served
 
     def ready(self) -> Response:
         """200 from the moment on that predictions will be right."""
         return as_json({"status": "ready", "model": str(self.require().model.identifier)})
+
+    def info(self) -> Response:
+        """What a client must know to ask."""
+        return as_json(self.require().info)
 
     def predict(self) -> Response:
         """Answer {"features": rows}, rows as lists in the schema's order or as records.
@@ -109,14 +119,14 @@ class Endpoint:
         don't repeat the names in each row.
         """
         began = time.perf_counter()
-        model = self.require().model
+        model, release, _ = self.require()
         rows, asked, unknown = read_question(read_body(), self.limits["max_rows"])
         if asked and model.classes is None:
             raise Problem(422, f"{model.identifier} predicts a number, which has no probabilities; "
                           "leave the key out")
         frame, ignored = frame_from_rows(rows, model.metadata["schema"])
         labels, probabilities = model.predict(frame)
-        answer = {"release": self.release, "result": labels.tolist()}
+        answer = {"release": release, "result": labels.tolist()}
         if asked:
             answer |= {"probabilities": probabilities.tolist(), "classes": model.classes}
         if ignored + unknown:
@@ -128,7 +138,7 @@ def read_body() -> Any:
     """The request's JSON.
 
     Raises:
-        Problem: 415 for other content, 400 for what is no JSON, 422 for numbers that are not finite.
+        Problem: 415 for other content, 400 for what is no JSON, 422 for infinite numbers.
     """
     kind, charset = request.mimetype, request.mimetype_params.get("charset", "utf-8").lower()
     coding = request.headers.get("Content-Encoding", "identity")
@@ -183,7 +193,9 @@ def describe_features(schema: Sequence[Mapping[str, Any]],
     for feature in schema:
         one = {"name": feature["name"], "dtype": feature["dtype"]}
         if not feature.get("private"):
-            one |= {key: feature[key] for key in ("minimum", "maximum") if key in feature}
+            if "minimum" in feature and feature["dtype"] != "boolean":
+                number = int if feature["dtype"] == "integer" else lambda value: value
+                one |= {key: number(feature[key]) for key in ("minimum", "maximum")}
             if "categories" in feature:
                 one["categories"] = [each["value"] for each in feature["categories"]]
             one["example"] = example[feature["name"]]
@@ -191,23 +203,16 @@ def describe_features(schema: Sequence[Mapping[str, Any]],
     return found
 
 
-def default_release(model: LoadedModel) -> dict[str, Any]:
-    """The release of a model whose folders nobody named: file names only."""
-    file = next(each["file"] for each in model.metadata["artifacts"] if each["role"] == "model")
-    return {"model_name": model.identifier.name, "model_version": model.identifier.version,
-            "model_location": file, "model_metadata_location": f"{model.identifier}.json"}
-
-
 def read_page() -> tuple[str, dict[str, str]]:
     """The try-it page, and headers that let it run its own script and style and nothing else."""
     page = PAGE.read_text(encoding="utf-8")
-    own = {tag: b64encode(hashlib.sha256(re.search(
-        f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)[1].encode()).digest()).decode()  # type: ignore
-        for tag in ("script", "style")}
-    return page, {"Content-Security-Policy": (
-        f"default-src 'none'; script-src 'sha256-{own['script']}'; style-src 'sha256-{own['style']}'"
-        "; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"), "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
+    hashes = {tag: b64encode(hashlib.sha256(text.encode()).digest()).decode()
+              for tag, text in re.findall(r"<(script|style)>(.*?)</\1>", page, re.DOTALL)}
+    policy = ("default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; "
+              "form-action 'none'; frame-ancestors 'none'; "
+              + "; ".join(f"{tag}-src 'sha256-{digest}'" for tag, digest in hashes.items()))
+    return page, {"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff",
+                  "Cache-Control": "no-cache"}
 
 
 def on_http_error(error: HTTPException) -> Response:
@@ -219,6 +224,13 @@ def on_http_error(error: HTTPException) -> Response:
     if getattr(error, "valid_methods", None):
         answer.headers["Allow"] = ", ".join(error.valid_methods)  # type: ignore[attr-defined]
     return answer
+
+
+def as_sent(value: Any) -> Any:
+    """A refused value as it came, or shortened."""
+    if isinstance(value, (list, dict)) or (isinstance(value, str) and len(value) > 60):
+        return short(value)
+    return value
 
 
 def as_json(content: Any, status: int = 200, kind: str = "application/json") -> Response:

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 try:
     import fcntl
-except ImportError:  # pragma: no cover - no flock on this system: nothing is locked, nothing removed
+except ImportError:  # pragma: no cover - a system without flock: nothing is ever locked
     fcntl = None  # type: ignore[assignment]
 
 

@@ -1,13 +1,14 @@
 """What a model's input looks like, and how every row that comes later is checked against it.
 
-A feature is a dict: `name`, `dtype` (integer, number, boolean, date or text), `missing_share`, and,
+A feature is a dict: `name`, `dtype` (integer, number, boolean, date or text), `missing_share` and,
 unless it is private, `minimum`, `maximum` and `quantiles` (deciles) or `categories` with counts.
 
 Every model sees one canonical frame: integer, number and boolean columns as float64 with NaN for
-missing and for infinities, dates as datetime64[us] with NaT, text as pandas strings with NaN. Training, batch and
-endpoint build it with the same functions, so that they can't disagree.
+missing and for infinities, dates as datetime64[us] with NaT, text as pandas strings with NaN.
+Training, batch and endpoint build it with the same functions, so that they can't disagree.
 """
 
+import re
 import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,9 +19,12 @@ import pandas as pd
 Feature = dict[str, Any]
 
 DECILES = np.linspace(0, 1, 11)
+# numpy alone would also read "now" and "today", and move a time zone's clock without a word
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?")
 UNSEEN_CATEGORY = "a value never seen"
 EXPECTED = {"integer": "a number", "number": "a number", "boolean": "true or false",
-            "date": "a date such as 2024-01-31", "text": "a text"}
+            "date": "a date such as 2024-01-31, or 2024-01-31T18:30 without a zone",
+            "text": "a text"}
 
 
 class RowError(ValueError):
@@ -137,6 +141,8 @@ def _fits(value: Any, dtype: str) -> bool:
 
 
 def _is_date(text: str) -> bool:
+    if not DATE.fullmatch(text):
+        return False
     try:
         moment = np.datetime64(text, "us")
     except ValueError:
@@ -160,7 +166,8 @@ def _unseen(feature: Feature) -> Any:
         return "1900-01-01T00:00:00"
     if feature["dtype"] == "boolean" or "maximum" not in feature:
         return None
-    return _as_json(feature["maximum"] + 10 * (feature["maximum"] - feature["minimum"]) + 1, feature)
+    low, high = feature["minimum"], feature["maximum"]
+    return _as_json(high + 10 * (high - low) + 1, feature)
 
 
 def _draw(feature: Feature, random: np.random.Generator) -> Any:

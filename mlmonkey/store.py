@@ -13,6 +13,7 @@ import json
 import os
 import re
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -186,6 +187,20 @@ class ModelStore:
         Raises:
             UserError: naming the file, when anything differs from what training recorded.
         """
+        metadata, contents = self.check(identifier)
+        file = next(a["file"] for a in metadata["artifacts"] if a["role"] == "model")
+        estimator = deserialize(contents["model"], FORMATS[Path(file).suffix], self.trusted, file)
+        model = LoadedModel(identifier, metadata, estimator)
+        if replay:
+            self.replay(model)
+        return model
+
+    def check(self, identifier: ModelId) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """Metadata of a model and the bytes of its files by role, checked, nothing deserialized.
+
+        Raises:
+            UserError: naming the file that is missing, damaged or another's.
+        """
         metadata = self.read_metadata(identifier)
         contents = {artifact["role"]: self._checked_bytes(artifact, identifier)
                     for artifact in metadata.get("artifacts", [])}
@@ -193,12 +208,7 @@ class ModelStore:
             raise UserError(f"{self.metadata_path(identifier)} names no model file; "
                             "train anew: make train")
         self._check_code(identifier, contents)
-        file = next(a["file"] for a in metadata["artifacts"] if a["role"] == "model")
-        estimator = deserialize(contents["model"], FORMATS[Path(file).suffix], self.trusted, file)
-        model = LoadedModel(identifier, metadata, estimator)
-        if replay:
-            self.replay(model)
-        return model
+        return metadata, contents
 
     def replay(self, model: LoadedModel) -> None:
         """Predict the golden rows again.
@@ -275,7 +285,7 @@ class ModelStore:
         path = self.models / name
         again = "put the right file back or train anew: make train"
         if _stem(name) != str(identifier) or Path(name).name != name:
-            raise UserError(f"metadata of {identifier} names {name!r}, which is not its file; {again}")
+            raise UserError(f"metadata of {identifier} names {name!r}, which isn't its file; {again}")
         if path.is_symlink() or path.resolve().parent != self.models.resolve():
             raise UserError(f"{path} is a link; a model's files are regular files; {again}")
         if artifact["role"] == "model" and path.suffix not in FORMATS:
@@ -333,10 +343,41 @@ def serialize(estimator: Any, kind: str) -> bytes:
     """The bytes of a fitted estimator; `kind` is skops (runs no code) or joblib (a pickle)."""
     if kind == "skops":
         import skops.io
-        return bytes(skops.io.dumps(estimator))
+        return _repeatable(skops.io.dumps(estimator))
     import joblib
     buffer = io.BytesIO()
     joblib.dump(estimator, buffer)
+    return buffer.getvalue()
+
+
+def _repeatable(content: bytes) -> bytes:
+    """A skops file without memory addresses and times: equal models have equal bytes."""
+    old = zipfile.ZipFile(io.BytesIO(content))
+    numbers: dict[str, str] = {}
+
+    def renumbered(node: Any) -> Any:
+        if isinstance(node, list):
+            return [renumbered(each) for each in node]
+        if not isinstance(node, dict):
+            return node
+        node = {key: renumbered(value) for key, value in node.items()}
+        if "__id__" in node:
+            number = numbers.setdefault(str(node["__id__"]), str(len(numbers) + 1))
+            node["__id__"] = int(number)
+        if "file" in node and node.get("__loader__") != "DictNode":
+            stem, dot, ending = str(node["file"]).partition(".")
+            node["file"] = numbers.setdefault(stem, str(len(numbers) + 1)) + dot + ending
+        return node
+    schema = renumbered(json.loads(old.read("schema.json")))
+    members = {"schema.json": json.dumps(schema).encode()}
+    for name in old.namelist():
+        stem, dot, ending = name.partition(".")
+        if name != "schema.json":
+            members[numbers[stem] + dot + ending] = old.read(name)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in sorted(members):
+            new.writestr(zipfile.ZipInfo(name), members[name], zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 
@@ -353,7 +394,7 @@ def deserialize(content: bytes, kind: str, trusted: Sequence[str], file: str) ->
                         "train anew: make train") from None
     if foreign:
         raise UserError(f"{file} holds types that this project does not trust: "
-                        f"{', '.join(foreign)}; add them to TRUSTED in src/model/models.py "
+                        f"{', '.join(foreign)}; add them to the list of trusted types "
                         "if they are yours")
     return skops.io.loads(content, trusted=list(trusted))
 

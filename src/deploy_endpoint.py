@@ -1,3 +1,226 @@
-from src.helpers.configuration import script
+"""Serve a trained model over HTTP: POST /predict, /health, /ready, /info, and a page at /.
+
+    make deploy-endpoint
+    make deploy-endpoint ARGS="--model-name penguins --port 8080"
+    python -m src.deploy_endpoint --model-path models/iris-v1.skops --host 127.0.0.1 --workers 4
+
+The application is mlmonkey/api.py, the server gunicorn. The master process chooses the model,
+checks its files' bytes and listens; it never imports scikit-learn, because OpenMP hangs in a child
+of a process that used it. Each worker loads the model after the fork, replays its golden rows,
+answers the example row once, and only then takes requests. SIGTERM ends it: requests in work are
+answered.
+"""
+
+import errno
+import json
+import os
+import shlex
+import socket
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mlmonkey.errors import UserError
+from mlmonkey.store import LoadedModel, ModelId, ModelStore
+from src.helpers.choosing import choose, model_options
+from src.helpers.configuration import Config, script
+from src.settings import relative
+
+WORKER_CLASS = "gevent"  # 200 half-sent requests stop gthread; here a waiting client costs nothing
+CONNECTIONS = 4_000  # open at once per worker, most of them waiting
+STUCK = 120  # seconds without a sign of life, loading included, after which a worker is replaced
+STOPPING = 5  # seconds for the requests in work when the server is told to end
+# worker, request without its query, status, size and time: never a payload
+ACCESS_LINE = '%(t)s %(p)s %(h)s "%(r)s" %(s)s %(B)s bytes %(M)s ms'
+USUAL = {80: "a web server", 443: "a web server", 5000: "AirPlay Receiver on macOS",
+         8000: "another development server", 8080: "another development server", 8888: "Jupyter"}
+
+
 @script("deploy_endpoint")
-def main(config): pass
+@model_options
+@click.option("--host", default="0.0.0.0", help="Address to listen on; 0.0.0.0: all of them.")
+@click.option("--port", type=click.IntRange(0, 65535), default=5000, help="0: any free one.")
+@click.option("--workers", type=click.IntRange(1), help="Processes.  [default: processor cores]")
+@click.option("--timeout", type=click.IntRange(1), default=30,
+              help="Seconds a client may take to send its request.")
+def main(config: Config) -> None:
+    """Answer predictions over HTTP until SIGTERM or Ctrl-C.
+
+    Example: make deploy-endpoint ARGS="--model-name iris --host 127.0.0.1 --port 8080"
+    """
+    store, identifier = choose(config)
+    store.check(identifier)
+    listener = listen(config.host, config.port)
+    # before scikit-learn is imported: on a busy machine more threads made one row 30 times slower
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    workers = config.workers or cores()
+    address = f"http://{shown_host(config.host)}:{listener.getsockname()[1]}"
+    settings = {"bind": f"fd://{listener.detach()}", "workers": workers,
+                "worker_class": WORKER_CLASS, "worker_connections": CONNECTIONS,
+                "timeout": STUCK, "graceful_timeout": STOPPING, "keepalive": 5,
+                "loglevel": "warning", "accesslog": "-", "access_log_format": ACCESS_LINE,
+                "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,
+                "control_socket_disable": True}
+    serve(settings, lambda: make_application(store, identifier, config.timeout),
+          lambda: announce(store, identifier, address, workers, config.host))
+
+
+def serve(settings: dict[str, Any], load: Callable[[], Any], ready: Callable[[], None]) -> None:
+    """Run gunicorn until it is told to end; `load` runs in each worker, `ready` in the first one.
+
+    Raises:
+        UserError: with a worker's own words, when it refuses the model.
+    """
+    from gunicorn.app.base import BaseApplication
+    master = os.getpid()
+    refusals: list[str] = []
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+
+    class Server(BaseApplication):
+        def load_config(self) -> None:
+            for name, value in settings.items():
+                self.cfg.set(name, value)
+            self.cfg.set("post_worker_init", on_worker_ready)
+            self.cfg.set("child_exit", on_exit_of_worker)
+
+        def load(self) -> Any:
+            try:
+                return load()
+            except (UserError, OSError) as error:
+                os.write(writing, " ".join(str(error).split()).encode() + b"\n")
+                sys.exit(0)
+
+    def on_worker_ready(worker: Any) -> None:
+        if worker.age == 1:
+            ready()
+
+    def on_exit_of_worker(arbiter: Any, worker: Any) -> None:
+        if refusals:
+            return
+        try:
+            refusals.extend(os.read(reading, 65536).decode().splitlines())
+        except BlockingIOError:
+            return
+        raise StopIteration  # gunicorn's way to end: another worker would be refused as well
+
+    try:
+        Server().run()
+    except SystemExit:
+        if refusals and os.getpid() == master:
+            raise UserError(refusals[0]) from None
+        raise
+
+
+def make_application(store: ModelStore, identifier: ModelId, timeout: int) -> Any:
+    """Load the model in this worker, answer the example row once, and return what serves.
+
+    Raises:
+        UserError: when the model is refused, or can't answer its own example.
+    """
+    from mlmonkey.api import create_app
+    from mlmonkey.schema import example_row
+    model = store.load(identifier)
+    app = create_app(model, release_of(store, model))
+    question = {"features": example_row(model.metadata["schema"])}
+    answer = app.test_client().post("/predict", json=question)
+    if answer.status_code != 200:
+        raise UserError(f"{identifier} does not answer its own example row: {answer.text}")
+    return in_time(app, timeout)
+
+
+def release_of(store: ModelStore, model: LoadedModel) -> dict[str, Any]:
+    """What each answer says about the model."""
+    file = next(each["file"] for each in model.metadata["artifacts"] if each["role"] == "model")
+    return {"model_name": model.identifier.name, "model_version": model.identifier.version,
+            "model_location": relative(store.models / file),
+            "model_metadata_location": relative(store.metadata_path(model.identifier))}
+
+
+def in_time(app: Any, seconds: int) -> Any:
+    """Give up on a client that has not sent its request after so many seconds."""
+    import gevent
+
+    from mlmonkey.api import as_problem
+
+    def limited(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        environ["RAW_URI"] = environ["RAW_URI"].partition("?")[0]  # a query may be private: no log
+        with gevent.Timeout(seconds, False):
+            return app(environ, start_response)  # type: ignore[no-any-return]
+        late = as_problem(408, f"the request was not complete after {seconds} seconds", {})
+        late.headers["Connection"] = "close"
+        return late(environ, start_response)
+    return limited
+
+
+def announce(store: ModelStore, identifier: ModelId, address: str, workers: int,
+             host: str) -> None:
+    """Say what answers where, a line to try it, and who else can."""
+    from mlmonkey.schema import example_row
+    metadata = store.read_metadata(identifier)
+    row = json.dumps({"features": example_row(metadata["schema"])}, ensure_ascii=False)
+    print(f"{identifier} predicts {metadata['target']['name']!r} at {address} "
+          f"(workers: {workers}; a page to try it is there too; Ctrl-C ends it)\n"
+          f"  curl -s {address}/predict -H 'Content-Type: application/json' -d {shlex.quote(row)}",
+          flush=True)
+    if host in ("0.0.0.0", "::"):
+        print(f"warning: {host} lets everybody who reaches this machine ask the model; for this "
+              "machine alone: --host 127.0.0.1", file=sys.stderr, flush=True)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        UserError: for an occupied or forbidden port, or an address that isn't this machine's.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, *_, (address, *_) = min(found, key=lambda each: each[0] != socket.AF_INET)
+        return socket.create_server((str(address), port), family=family, backlog=2048)
+    except (OSError, UnicodeError) as error:
+        number = getattr(error, "errno", None)
+    if number == errno.EADDRINUSE:
+        usual = f" (there usually sits {USUAL[port]})" if port in USUAL else ""
+        raise UserError(f"port {port} is occupied{usual}; take a free one: make deploy-endpoint "
+                        f"ARGS=\"--port {free_port(str(address), family, port)}\"")
+    if number == errno.EACCES:
+        raise UserError(f"--port {port} needs rights that you don't have; take one above 1023: "
+                        f"--port {free_port(str(address), family, 8079)}")
+    raise UserError(f"--host {host[:60]!r} is no address of this machine; all addresses: "
+                    "--host 0.0.0.0, this machine alone: --host 127.0.0.1")
+
+
+def free_port(address: str, family: int, port: int) -> int:
+    """The next port that nobody listens on; 0 (any) when there is none near."""
+    for candidate in range(port + 1, min(port + 100, 65536)):
+        try:
+            socket.create_server((address, candidate), family=family).close()
+            return candidate
+        except OSError:
+            continue
+    return 0
+
+
+def shown_host(host: str) -> str:
+    """A host as it is written in an address; all addresses are shown as localhost."""
+    if host in ("0.0.0.0", "::"):
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
+
+
+def cores() -> int:
+    """Processors that this process may use; a container's quota counts."""
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        return max(1, min(found or 1, int(quota) // int(period)))
+    except (OSError, ValueError):
+        return found or 1
+
+
+if __name__ == "__main__":
+    main()

@@ -107,18 +107,18 @@ def answered(batches: Iterable[Any], model: Any, counts: dict[str, Any],
     import pandas as pd
     from tqdm import tqdm
     started = time.perf_counter()
+    names = ["prediction", *(f"probability_{label}" for label in model.classes or [])]
     with tqdm(total=total, unit=" records", unit_scale=True, leave=False, file=sys.stderr,
               disable=not progress_shown()) as bar:
         for batch in batches:
             fine = batch.errors == ""
-            columns: dict[str, Any] = {"prediction": pd.Series(dtype=object, index=fine.nonzero()[0])}
+            answers = pd.DataFrame(index=range(len(fine)), columns=names, dtype=object)
             if fine.any():
                 labels, probabilities = model.predict(batch.X[fine])
-                columns = {"prediction": labels}
+                # labels stay objects: 1 must not become 1.0 because a row beside it has no answer
+                answers.loc[fine, "prediction"] = labels.astype(object) if model.classes else labels
                 if probabilities is not None:
-                    columns |= {f"probability_{label}": probabilities[:, i]
-                                for i, label in enumerate(model.classes)}
-            answers = pd.DataFrame(columns, index=fine.nonzero()[0]).reindex(range(len(fine)))
+                    answers.loc[fine, names[1:]] = probabilities
             kept = batch.kept.reset_index(drop=True)
             kept.columns = [f"{name}_input" if name in answers or name == "error" else name
                             for name in kept.columns]

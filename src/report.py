@@ -5,7 +5,7 @@
     make report ARGS="--all"                      every model and every dataset
     python -m src.report --all
 
-Writes reports/<model>-v<N>.html and reports/<dataset key>.html. Reads JSON only: no model is loaded.
+Writes reports/<model>-v<N>.html and reports/<dataset key>.html. Reads JSON only, loads no model.
 """
 
 from collections.abc import Iterator

@@ -8,6 +8,7 @@ is skipped, saying so, while the record of what decides its result (src/helpers/
 the same key as the record stored with a result that is still there.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -56,6 +57,9 @@ def main(words: Sequence[str]) -> int:
         if code:
             return code
     describe_choice(resolve(own, parts[own]))
+    if own == "deploy_endpoint":  # a server takes this process's place, so that signals reach it
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, "-m", SECTIONS[own], *parts[own]])
     return run(own, parts[own])
 
 
@@ -167,7 +171,8 @@ def describe_choice(config: Config) -> None:
     identifier = store.choose(name, version)
     metadata = store.read_metadata(identifier)
     age = datetime.now(UTC) - datetime.fromisoformat(metadata["timestamp"])
-    changed = freshness.changes(metadata["stage"])
+    raw = metadata["data"]["raw"]
+    changed = freshness.changes(metadata["stage"], {raw["path"]: raw["sha256"]})
     more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
     print(f"model {identifier}, trained {spell_age(age.total_seconds())} ago"
           + (f"; stale: {', '.join(changed[:3])}{more}; make train renews it" if changed else ""))

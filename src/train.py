@@ -37,8 +37,8 @@ from src.helpers.datasets import find_profile
               help="Fit the saved model on all rows, the hold-out too.")
 @click.option("--features/--no-features", default=True,
               help="Use the functions of src/model/features.py for this table.")
-@click.option("--threads", type=click.IntRange(1), default=2,
-              help="Inner threads; fixed, so that two machines give the same numbers.")
+@click.option("--threads", type=click.IntRange(0), default=0,
+              help="Inner threads; 0: 1 under 20,000 rows, else 2, on every machine alike.")
 @click.option("--format", type=click.Choice(["skops", "joblib"]), default="skops",
               help="joblib is a pickle: it runs code when it is opened.")
 @click.option("--report/--no-report", default=True, help="Write the HTML page.")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from mlmonkey.metadata import read_scores
-from mlmonkey.schema import example_row
 from src.settings import load_settings, relative
 
 
@@ -34,7 +33,7 @@ def print_scores(metadata: Mapping[str, Any]) -> None:
         for strategy in strategies:
             value = scores[strategy].get(metric)
             std = spread.get((strategy, metric))
-            text = "-" if value is None else f"{value:.4g}" + (f" +- {std:.2g}" if std else "")
+            text = "-" if value is None else f"{value:.4g}" + ("" if std is None else f" +- {std:.2g}")
             base = dummy.get(strategy, {}).get(metric)
             line += f"  {text:>24}  {'-' if base is None else format(base, '.4g'):>9}"
         print(line)
@@ -53,6 +52,7 @@ def print_places(metadata: Mapping[str, Any], model: str, page: Path | None) -> 
 
 def print_next(metadata: Mapping[str, Any]) -> None:
     """Three lines to paste: a prediction, the endpoint, a request with an example row."""
+    from mlmonkey.schema import example_row
     name = metadata["model_name"]
     row = json.dumps({"features": example_row(metadata["schema"])}, ensure_ascii=False)
     print("Next:")

@@ -72,7 +72,8 @@ def script(section: str) -> Callable[[Callable[[Config], int | None]], "ScriptCo
         def callback(context: click.Context, **values: Any) -> int | None:
             config = config_of(context)
             if config.values.pop("show_config"):
-                return show(section, config)
+                show(section, config)
+                return None
             return main(config)
         callback.__doc__ = main.__doc__
         options = list(reversed(getattr(main, "__click_params__", [])))
@@ -127,9 +128,9 @@ def config_of(context: click.Context) -> Config:
     sources = {}
     for name in context.params:
         kind = context.get_parameter_source(name)
-        sources[name] = {ParameterSource.COMMANDLINE: "flag",
-                         ParameterSource.ENVIRONMENT: "environment"}.get(kind) or \
-            context.meta["weak_sources"].get(name, "default")
+        weak = context.meta["weak_sources"].get(name, "default")
+        sources[name] = ("flag" if kind == ParameterSource.COMMANDLINE else
+                         "environment" if kind == ParameterSource.ENVIRONMENT else weak)
     return Config(context.params, sources)
 
 
@@ -138,7 +139,7 @@ def weak_layers(command: click.Command) -> tuple[dict[str, Any], dict[str, str]]
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     prefix = f"{str(command.name).upper()}_"
-    for name, value in read_params().get(command.name, {}).items():
+    for name, value in read_params().get(str(command.name), {}).items():
         values[name], sources[name] = value, "params.yaml"
     for file in (".env", ".env.local"):
         for variable, text in read_env(file).items():

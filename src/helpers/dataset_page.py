@@ -47,7 +47,7 @@ def render(template: str, **content: Any) -> str:
                               autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                               lstrip_blocks=True)
     environment.filters |= {"num": number, "spell": spell, "share": share, "size": file_size,
-                            "short": shorten}
+                            "short": shorten, "fixed": fixed}
     return environment.get_template(template).render(TOP=TOP, **content)
 
 
@@ -61,7 +61,8 @@ def describe_columns(columns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any
         if not one["private"] and "quantiles" in column:
             values = column["quantiles"]
             one["range"] = [spell_value(values[i], column["dtype"]) for i in (0, 5, 10)]
-            one["bars"] = histogram([_as_number(value) for value in values])
+            one["bars"] = histogram([_as_number(value) for value in values],
+                                    whole=column["dtype"] in ("integer", "boolean"))
         elif not one["private"] and column["dtype"] == "text":
             listed = column.get("categories", [])
             one["top"] = listed[:3]
@@ -71,11 +72,17 @@ def describe_columns(columns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any
     return described
 
 
-def histogram(quantiles: Sequence[float], bars: int = BARS) -> list[float]:
-    """Heights 0..1 of equally wide bars, from deciles: a tenth of the rows between each two."""
-    low, high = quantiles[0], quantiles[-1]
+def histogram(quantiles: Sequence[float], whole: bool = False) -> list[float]:
+    """Heights 0..1 of equally wide bars, from deciles: a tenth of the rows between each two.
+
+    Args:
+        whole: the values are whole numbers; a few different ones get a bar each.
+    """
+    low, high, bars = quantiles[0], quantiles[-1], BARS
     if not high > low or math.isinf(high - low):
         return [1.0]
+    if whole and high - low < BARS:
+        low, high, bars = low - 0.5, high + 0.5, round(high - low) + 1
     mass = [0.0] * bars
     scaled = [(value - low) / (high - low) * bars for value in quantiles]
     for left, right in zip(scaled, scaled[1:]):
@@ -85,16 +92,19 @@ def histogram(quantiles: Sequence[float], bars: int = BARS) -> list[float]:
     return [each / max(mass) for each in mass]
 
 
-def describe_account(records: Mapping[str, int], rows: Mapping[str, int]) -> list[tuple[str, int]]:
-    """What became of the lines and records, in the order of the data's way."""
-    return [(label, counts[key]) for counts, key, label in (
-        (records, "lines", "lines in the file"), (records, "blank", "of them blank"),
-        (records, "records", "records"), (records, "read", "read as they are"),
-        (records, "repaired", "repaired"), (records, "rejected", "rejected"),
-        (rows, "dataset", "rows after the transform"),
-        (rows, "without_target", "without a target"), (rows, "training", "learned from"),
-        (rows, "hold_out", "held out for the test")) if key in counts
-        and (counts[key] or key not in ("lines", "blank"))]
+def describe_account(records: Mapping[str, int],
+                     rows: Mapping[str, int]) -> list[tuple[str, int, bool]]:
+    """What became of the lines and records, in the order of the data's way; True: a part of it."""
+    return [(label, counts[key], part) for counts, key, label, part in (
+        (records, "lines", "lines in the file", False), (records, "header", "header", True),
+        (records, "blank", "blank", True), (records, "records", "records", False),
+        (records, "read", "read as they are", True), (records, "repaired", "repaired", True),
+        (records, "rejected", "rejected", True),
+        (rows, "dataset", "rows after the transform", False),
+        (rows, "without_target", "without a target", True),
+        (rows, "training", "learned from", True),
+        (rows, "hold_out", "held out for the test", True))
+        if key in counts and (counts[key] or key not in ("lines", "header", "blank"))]
 
 
 def describe_reading(reading: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -104,8 +114,8 @@ def describe_reading(reading: Mapping[str, Any]) -> list[tuple[str, str]]:
         mark = reading["delimiter"]
         words += [("encoding", reading["encoding"]), ("delimiter", SPELLED.get(mark, mark)),
                   ("first line", "names the columns" if reading["header"] else "is a record")]
-    words.append(("missing values", " ".join(repr(word)[1:-1] or "nothing at all"
-                                             for word in reading.get("missing", []))))
+    words.append(("missing values", ", ".join(word or "empty" for word in
+                                              reading.get("missing", []))))
     return words
 
 
@@ -126,12 +136,18 @@ def number(value: float, digits: int = 4) -> str:
     return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "\u2212")
 
 
+def fixed(value: float, decimals: int) -> str:
+    """A number for a column of them: as many decimals as the others, a real minus."""
+    text = f"{value:.{decimals}f}"
+    return (text if text.strip("-0.") else text.lstrip("-")).replace("-", "\u2212")
+
+
 def share(value: float) -> str:
     """A share in percent that never rounds up to all or down to nothing."""
     percent = round(100 * value, 1)
     if percent in (0, 100) and percent != 100 * value:
-        return "under 0.1 %" if percent == 0 else "over 99.9 %"
-    return f"{percent:.1f} %".replace(".0 %", " %")
+        return "under 0.1\u00a0%" if percent == 0 else "over 99.9\u00a0%"
+    return f"{percent:.1f}".removesuffix(".0") + "\u00a0%"
 
 
 def spell(value: Any) -> str:

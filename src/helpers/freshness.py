@@ -72,16 +72,19 @@ def pinned() -> list[str]:
     return [name for name in names if name and not name.startswith("-")]
 
 
-def changes(record: Mapping[str, Any]) -> list[str]:
-    """What has changed on disk since a record was made: inputs, code and versions, in words."""
+def changes(record: Mapping[str, Any], more: Mapping[str, str]) -> list[str]:
+    """What has changed on disk since a record was made: inputs, code and versions, in words.
+
+    Args:
+        more: files that count besides the record's own, with the sha256 they had.
+    """
     found = []
-    for kind in ("inputs", "code"):
-        for name, was in record.get(kind, {}).items():
-            path = locate(name)
-            if not path.is_file():
-                found.append(f"{name} is gone")
-            elif sha256_of(path) != was:
-                found.append(f"{name} changed")
+    for name, was in {**more, **record["inputs"], **record["code"]}.items():
+        path = locate(name)
+        if not path.is_file():
+            found.append(f"{name} is gone")
+        elif sha256_of(path) != was:
+            found.append(f"{name} changed")
     was = {name: text for name, text in record["versions"].items() if name != "python"}
     for name, now in installed_versions(was).items():
         if now != was[name]:

@@ -17,8 +17,8 @@ from src.settings import load_settings, relative
 # metric -> its name for people; those that begin with neg_ are shown as losses, the less the better
 METRICS = {
     "accuracy": "Accuracy", "balanced_accuracy": "Balanced accuracy",
-    "f1_macro": "F1, mean of the classes", "neg_log_loss": "Log-loss", "roc_auc": "ROC AUC",
-    "roc_auc_ovr": "ROC AUC, each against the rest", "r2": "R\u00b2",
+    "f1_macro": "F1, macro", "neg_log_loss": "Log-loss", "roc_auc": "ROC AUC",
+    "roc_auc_ovr": "ROC AUC", "r2": "R\u00b2",
     "neg_mean_absolute_error": "Mean absolute error",
     "neg_root_mean_squared_error": "Root mean squared error",
     "neg_median_absolute_error": "Median absolute error"}
@@ -55,24 +55,20 @@ def headline(metadata: Mapping[str, Any]) -> str:
     where = (f"On {evaluation['rows']:,} rows it had never seen, it" if strategy == "hold-out"
              else f"In {strategy} over {evaluation['rows']:,} rows, it")
     if metadata["task"] == "classification":
-        right, base = model["accuracy"], dummy["accuracy"]
-        text = (f"{where} is right {share(right)} of the time. Always answering the most frequent "
-                f"class would be right {share(base)} of the time")
-        loss, base_loss, noun = 1 - right, 1 - base, "mistakes"
+        loss, base = 1 - model["accuracy"], 1 - dummy["accuracy"]
+        text, gain = f"is right {share(1 - loss)} of the time", "makes {} fewer mistakes than"
+        other = f"that always answers the most frequent class (right {share(1 - base)})"
     else:
-        loss, base_loss = (-each["neg_mean_absolute_error"] for each in (model, dummy))
-        text = (f"{where} is {number(loss, 3)} off on average. Always answering the mean would be "
-                f"{number(base_loss, 3)} off")
-        noun = "error"
-    if loss >= base_loss:
-        return text + ": it has learned nothing that helps."
-    if loss == 0:
-        return text + "."
-    return f"{text}: {share(1 - loss / base_loss)} {'fewer' if noun == 'mistakes' else 'less'} {noun}."
+        loss, base = (-each["neg_mean_absolute_error"] for each in (model, dummy))
+        text, gain = f"is {number(loss, 3)} off on average", "errs {} less than"
+        other = f"that always answers the mean ({number(base, 3)} off)"
+    better = (gain.format(share(1 - loss / base)) if 0 < loss < base else
+              "beats" if loss < base else "is no better than")
+    return f"{where} {text} and {better} a dummy {other}."
 
 
 def describe_scores(metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Per strategy the metrics of model and dummy, with their places (percent) on a fitting axis."""
+    """Per strategy the metrics of model and dummy, with their places (percent) on an axis."""
     dummy = read_scores(metadata, "baseline_scores")
     tables: dict[str, list[dict[str, Any]]] = {}
     for score in metadata["scores"]:
@@ -89,16 +85,16 @@ def describe_scores(metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
             "label": METRICS.get(metric, metric.removeprefix("neg_").replace("_", " ")),
             "name": metric, "loss": loss, "value": value, "spread": spread, "base": base,
             "low": low, "x": x, "high": high, "base_x": base_x,
-            "decimals": 3 if top <= 1.5 else max(0, 3 - math.floor(math.log10(top)) - 1)})
+            "decimals": min(12, max(0, 2 - math.floor(math.log10(top / 1.5))))})
     return [{"strategy": strategy, "rows": rows} for strategy, rows in tables.items()]
 
 
 def describe_classes(target: Mapping[str, Any],
                      evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Classes, the most frequent first: rows, and how many of them were found and rightly named."""
-    confusion, total = evaluation["confusion"], sum(target["counts"])
+    confusion = evaluation["confusion"]
     said = [sum(column) for column in zip(*confusion)]
-    classes = [{"place": place, "name": name, "count": count, "share": count / total,
+    classes = [{"place": place, "name": name, "count": count,
                 "found": _ratio(confusion[place][place], sum(confusion[place])),
                 "right": _ratio(confusion[place][place], said[place])}
                for place, (name, count) in enumerate(zip(target["classes"], target["counts"]))]
@@ -131,14 +127,17 @@ def describe_importances(importances: Sequence[Mapping[str, Any]]) -> dict[str, 
                           "x": 100 * (each["value"] - low) / width,
                           "high": 100 * (each["value"] + each["std"] - low) / width}
             for each in importances]
-    decimals = max(0, 2 - math.floor(math.log10(high))) if high > 0 else 3
+    decimals = max(3, 2 - math.floor(math.log10(high))) if high > 0 else 3
     return {"rows": rows, "zero": -100 * low / width, "decimals": min(12, decimals)}
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[dict[str, Any]]:
     """Round numbers on an axis, with their places 0..1."""
+    if not high > low:
+        return []
     step = 10.0 ** math.floor(math.log10((high - low) / most))
-    step = next(step * factor for factor in (1, 2, 5, 10, 20) if (high - low) / (step * factor) <= most)
+    step = next(step * factor for factor in (1, 2, 5, 10, 20)
+                if (high - low) / (step * factor) <= most)
     return [{"label": number(place * step, 6), "place": (place * step - low) / (high - low)}
             for place in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
@@ -160,7 +159,8 @@ def describe_commands(metadata: Mapping[str, Any], private_target: bool) -> list
     if metadata["git_commit"]:
         commands.append(("Go back to its code", f"git checkout {metadata['git_commit']}"))
     models = load_settings().models
-    commands += [("Add what was not committed", f"git apply {shlex.quote(relative(models / each['file']))}")
+    commands += [("Add what was not committed",
+                  f"git apply {shlex.quote(relative(models / each['file']))}")
                  for each in metadata["artifacts"] if each["role"] == "patch"]
     commands.append(("Train it again", make_line("train", *_train_words(metadata, private_target))))
     return [(what, line) for what, line in commands if line]

@@ -59,8 +59,9 @@ def read_training_table(profile: dict[str, Any], target: str) -> Table:
                         "add some, or see how the file was read: make generate-dataset "
                         f"ARGS=\"--data '{path}'\"")
     schema = [column for name, column in columns.items() if name != target]
-    return Table(frame[known].reset_index(drop=True), _target_values(values[known], columns[target]),
-                 np.flatnonzero(known), schema, columns[target])
+    y = _target_values(values[known], columns[target])
+    return Table(frame[known].reset_index(drop=True), y, np.flatnonzero(known), schema,
+                 columns[target])
 
 
 def check_target(path: str, target: str, columns: dict[str, Feature]) -> None:

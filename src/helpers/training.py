@@ -31,6 +31,7 @@ from src.model.pipeline import build_pipeline
 from src.settings import ROOT
 
 GOLDEN_ROWS = 20
+MANY_ROWS = 20_000  # with fewer, threads wait for each other longer than they work
 IMPORTANCE_ROWS = 2000  # more rows make the importances no truer, only slower
 IMPORTANCE_REPEATS = 5
 PATCH_PATHS = ("src", "mlmonkey", "Makefile", "setup.py", "requirements.txt",
@@ -84,14 +85,15 @@ def train(profile: dict[str, Any], target: str, config: Config) -> dict[str, Any
     path = profile["raw"]["path"]
     task = tell_task(table, path) if config.task == "auto" else config.task
     check_task(table, task, path)
-    name = check_name(config.name or profile["key"].rsplit("-", 1)[0])
-    recipe = make_recipe(config, task, profile)
+    name = check_name(profile["key"].rsplit("-", 1)[0] if config.name is None else config.name)
+    threads = config.threads or (1 if len(table.y) < MANY_ROWS else 2)
+    recipe = make_recipe(config, task, profile, threads)
     store = model_store()
     check_owner(store, name, path, target)
     print(f"training: {config.model} {task} of {target!r} from {len(table.y):,} rows, "
           f"{len(table.schema)} columns{_said(config.task)}")
     clock.split("read")
-    with store.claim(name) as identifier, threadpool_limits(config.threads), \
+    with store.claim(name) as identifier, threadpool_limits(threads), \
             _progress(config.folds + 4) as step:
         parts = split_rows(table, config, task)
         evaluation, dummy = evaluate(table, parts, recipe, config, step)
@@ -140,7 +142,7 @@ class Parts(NamedTuple):
     fold: np.ndarray
 
 
-def make_recipe(config: Config, task: str, profile: dict[str, Any]) -> Recipe:
+def make_recipe(config: Config, task: str, profile: dict[str, Any], threads: int) -> Recipe:
     """Check the algorithm's name and the settings.
 
     Raises:
@@ -156,7 +158,7 @@ def make_recipe(config: Config, task: str, profile: dict[str, Any]) -> Recipe:
             raise UserError(f"--set {word}: write it as KEY=VALUE, such as --set max_depth=3")
         parameters[key.strip()] = yaml.safe_load(value)
     functions = freshness.feature_functions(profile) if config.features else []
-    return Recipe(config.model, parameters, task, config.seed, config.threads, functions)
+    return Recipe(config.model, parameters, task, config.seed, threads, functions)
 
 
 def check_owner(store: ModelStore, name: str, path: str, target: str) -> None:
@@ -270,7 +272,7 @@ def save(store: ModelStore, identifier: ModelId, model: Any,
         "git_commit": commit, "timestamp": timestamp,
         "data": describe_data(profile, table, parts, config.refit),
         "schema": table.schema,
-        "environment": md.environment_block(freshness.pinned(), config.threads,
+        "environment": md.environment_block(freshness.pinned(), recipe.threads,
                                             None if patch is None else bool(patch)),
         "config": config.block(), "artifacts": artifacts, "golden": golden,
         "evaluation": done["evaluation"].block, "timings": done["clock"].finished(),

@@ -62,7 +62,7 @@ class DateParts(TransformerMixin, BaseEstimator):
             parts.append((moments - np.datetime64(0, "us")) / np.timedelta64(1, "D"))
             fields = X[name].dt
             parts += [part.to_numpy(dtype=np.float64, na_value=np.nan) for part in
-                      (fields.month, fields.day, fields.weekday, fields.hour)]
+                      (fields.month, fields.day, fields.day_of_week, fields.hour)]
         return np.column_stack(parts)
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -1,0 +1,352 @@
+"""The application in this process: right answers, and every shape of bad input refused kindly."""
+
+import base64
+import copy
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from werkzeug.test import TestResponse
+
+from mlmonkey.api import create_app
+from mlmonkey.schema import frame_from_rows
+from mlmonkey.store import LoadedModel, ModelId, ModelStore
+from src.model.trusted import TRUSTED
+
+RELEASE = {"model_name": "x", "model_version": 1, "model_location": "models/x-v1.skops",
+           "model_metadata_location": "models/metadata/x-v1.json"}
+JSON = "application/json"
+ROW = [5.8, 3.0, 4.35, 1.3]
+RECORD = dict(zip(["sepal_length", "sepal_width", "petal_length", "petal_width"], ROW, strict=True))
+MAX_BYTES, MAX_ROWS = 100_000, 50
+
+
+@pytest.fixture(scope="module")
+def models(trained: Path) -> dict[str, LoadedModel]:
+    folder = trained / "models"
+    store = ModelStore(folder, folder / "metadata", TRUSTED)
+    return {name: store.load(ModelId(name, 1)) for name in ("iris", "penguins", "cars")}
+
+
+@pytest.fixture(scope="module")
+def clients(models: dict[str, LoadedModel]) -> dict[str, FlaskClient]:
+    return {name: create_app(model, RELEASE, MAX_BYTES, MAX_ROWS).test_client()
+            for name, model in models.items()}
+
+
+@pytest.fixture(scope="module")
+def iris(clients: dict[str, FlaskClient]) -> FlaskClient:
+    return clients["iris"]
+
+
+def ask(client: FlaskClient, body: Any) -> dict[str, Any]:
+    answer = client.post("/predict", json=body)
+    assert answer.status_code == 200, answer.text
+    content: dict[str, Any] = answer.get_json()
+    return content
+
+
+def assert_problem(answer: TestResponse, status: int) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.mimetype == "application/problem+json"
+    problem: dict[str, Any] = answer.get_json()
+    assert problem["type"] == "about:blank" and problem["status"] == status
+    assert problem["title"] and problem["detail"]
+    return problem
+
+
+@pytest.mark.parametrize("name", ["iris", "penguins", "cars"])
+def test_answers_are_the_model_s_own(models: dict[str, LoadedModel],
+                                     clients: dict[str, FlaskClient], name: str) -> None:
+    model, rows = models[name], models[name].metadata["golden"]["rows"]
+    frame, _ = frame_from_rows(rows, model.metadata["schema"])
+    labels, probabilities = model.predict(frame)
+    body: dict[str, Any] = {"features": rows}
+    if model.classes:
+        body["probabilities"] = True
+    answer = ask(clients[name], body)
+    assert answer["result"] == labels.tolist()
+    assert answer["result"] == model.metadata["golden"]["predictions"]
+    if model.classes:
+        assert answer["probabilities"] == probabilities.tolist()
+        assert answer["classes"] == model.classes
+    assert answer["release"] == RELEASE
+
+
+def test_every_form_of_a_question_has_the_same_answer(iris: FlaskClient) -> None:
+    forms: list[Any] = [ROW, [ROW], RECORD, [RECORD], dict(reversed(RECORD.items()))]
+    answers = [ask(iris, {"features": form, "probabilities": True}) for form in forms]
+    assert [answer["result"] for answer in answers] == [["versicolor"]] * len(forms)
+    assert len({str(answer["probabilities"]) for answer in answers}) == 1
+    mixed = ask(iris, {"features": [ROW, RECORD]})
+    assert mixed["result"] == ["versicolor", "versicolor"]
+
+
+def test_an_answer_holds_what_was_agreed_and_no_more(iris: FlaskClient) -> None:
+    answer = ask(iris, {"features": ROW, "probabilities": False})
+    assert set(answer) == {"release", "result", "timing"}
+    assert 0 < answer["timing"] < 60
+
+
+def test_other_keys_are_counted_and_null_is_missing(iris: FlaskClient) -> None:
+    extra = ask(iris, {"features": [RECORD | {"id": 7, "colour": "red"}, RECORD], "note": "hello"})
+    assert extra["ignored_keys"] == 3
+    assert ask(iris, {"features": dict.fromkeys(RECORD)})["result"]
+    assert ask(iris, {"features": [None] * 4})["result"]
+
+
+def test_a_category_never_seen_is_no_error(models: dict[str, LoadedModel],
+                                           clients: dict[str, FlaskClient]) -> None:
+    row = models["penguins"].metadata["golden"]["rows"][0] | {"island": "Mars 🪐"}
+    assert ask(clients["penguins"], {"features": row})["result"]
+
+
+def question(**change: Any) -> bytes:
+    return json.dumps({"features": RECORD | change}).encode()
+
+
+DEEP = b"[" * 10_000
+BAD: dict[str, tuple[int, bytes, str | None]] = {
+    "no body": (400, b"", JSON),
+    "cut short": (400, question()[:-5], JSON),
+    "single quotes": (400, b"{'features': [1, 2, 3, 4]}", JSON),
+    "two documents": (400, question() * 2, JSON),
+    "invalid UTF-8": (400, b'{"features": "\xff\xfe"}', JSON),
+    "UTF-16": (400, question().decode().encode("utf-16"), JSON),
+    "a byte order mark": (400, b"\xef\xbb\xbf" + question(), JSON),
+    "half a surrogate": (400, b'{"features": "\\ud800"}', JSON),
+    "deep nesting": (400, DEEP, JSON),
+    "deep nesting, closed": (400, DEEP + b"]" * 10_000, JSON),
+    "deep nesting in a key": (400, b'{"a":' * 10_000 + b"1" + b"}" * 10_000, JSON),
+    "nesting that the parser still takes": (
+        422, b'{"features": [[' + b"[" * 900 + b"]" * 900 + b", 1, 1, 1]]}", JSON),
+    "no type": (415, question(), None),
+    "a form": (415, b"features=1", "application/x-www-form-urlencoded"),
+    "a CSV": (415, b"1,2,3,4", "text/csv"),
+    "another encoding": (415, question(), JSON + "; charset=latin-1"),
+    "a strange type": (415, question(), "\"application/json\"; ;;=;"),
+    "null": (422, b"null", JSON),
+    "a number": (422, b"7", JSON),
+    "a list": (422, b"[[5.8, 3.0, 4.35, 1.3]]", JSON),
+    "no features": (422, b"{}", JSON),
+    "features at the top": (422, json.dumps(RECORD).encode(), JSON),
+    "features is null": (422, b'{"features": null}', JSON),
+    "features is a text": (422, b'{"features": "5.8"}', JSON),
+    "no row": (422, b'{"features": []}', JSON),
+    "an empty row": (422, b'{"features": [[]]}', JSON),
+    "an empty record": (422, b'{"features": {}}', JSON),
+    "too short": (422, b'{"features": [5.8, 3.0]}', JSON),
+    "too long": (422, b'{"features": [5.8, 3.0, 4.35, 1.3, 0]}', JSON),
+    "rows of two lengths": (422, b'{"features": [[1, 2, 3, 4], [1, 2, 3]]}', JSON),
+    "a row and a number": (422, b'{"features": [[1, 2, 3, 4], 5]}', JSON),
+    "nested too deep": (422, b'{"features": [[[1, 2, 3, 4]]]}', JSON),
+    "probabilities as a text": (422, b'{"features": [1, 2, 3, 4], "probabilities": "yes"}', JSON),
+    "NaN": (422, b'{"features": [NaN, 3.0, 4.35, 1.3]}', JSON),
+    "nan": (422, b'{"features": [nan, 3.0, 4.35, 1.3]}', JSON),
+    "Infinity": (422, b'{"features": [Infinity, 3.0, 4.35, 1.3]}', JSON),
+    "-Infinity": (422, b'{"features": [-Infinity, 3.0, 4.35, 1.3]}', JSON),
+    "beyond a float": (422, b'{"features": [1e999, 3.0, 4.35, 1.3]}', JSON),
+    "an integer of 400 digits": (422, b'{"features": [' + b"9" * 400 + b", 1, 1, 1]}", JSON),
+    "a number as a text": (422, question(sepal_width="3.0"), JSON),
+    "a boolean": (422, question(sepal_width=True), JSON),
+    "a list as a value": (422, question(sepal_width=[3.0]), JSON),
+    "a record as a value": (422, question(sepal_width={"value": 3.0}), JSON),
+    "a misspelt name": (422, b'{"features": {"sepal length": 1}}', JSON),
+    "the wrong last of duplicate keys": (422, b'{"features": [1], "features": [2]}', JSON),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_refused(iris: FlaskClient, case: str) -> None:
+    status, body, kind = BAD[case]
+    assert_problem(iris.post("/predict", data=body, content_type=kind), status)
+    assert ask(iris, {"features": ROW})["result"] == ["versicolor"]
+
+
+@pytest.mark.parametrize("number", ["123456789012345678901234567890", "-0", "5e-324", "1e308"])
+def test_unusual_numbers_are_answered(iris: FlaskClient, number: str) -> None:
+    body = f'{{"features": [{number}, 3, 4, 1]}}'
+    assert iris.post("/predict", data=body, content_type=JSON).status_code == 200
+
+
+def test_a_problem_names_row_column_value_and_what_was_expected(iris: FlaskClient) -> None:
+    body = {"features": [RECORD, RECORD | {"petal_width": "wide"}]}
+    problem = assert_problem(iris.post("/predict", json=body), 422)
+    assert (problem["row"], problem["column"], problem["value"], problem["expected"]) == (
+        1, "petal_width", "wide", "a number")
+    del body["features"][0]["petal_width"]
+    problem = assert_problem(iris.post("/predict", json=body), 422)
+    assert (problem["row"], problem["column"]) == (0, "petal_width")
+
+
+def test_a_problem_does_not_send_a_large_value_back(iris: FlaskClient) -> None:
+    for value in ("x" * 50_000, ["x" * 100] * 400):
+        answer = iris.post("/predict", data=question(sepal_width=value), content_type=JSON)
+        assert_problem(answer, 422)
+        assert len(answer.data) < 1000
+
+
+def test_limits_are_stated(iris: FlaskClient) -> None:
+    problem = assert_problem(iris.post("/predict", json={"features": [ROW] * (MAX_ROWS + 1)}), 413)
+    assert problem["max_rows"] == MAX_ROWS
+    body = b" " * (MAX_BYTES + 1)
+    problem = assert_problem(iris.post("/predict", data=body, content_type=JSON), 413)
+    assert "100,000" in problem["detail"]
+    assert iris.get("/info").json["limits"] == {"max_bytes": MAX_BYTES, "max_rows": MAX_ROWS}
+    assert len(ask(iris, {"features": [ROW] * MAX_ROWS})["result"]) == MAX_ROWS
+
+
+def test_compressed_bodies_are_refused(iris: FlaskClient) -> None:
+    answer = iris.post("/predict", data=question(), content_type=JSON,
+                       headers={"Content-Encoding": "gzip"})
+    assert "gzip" in assert_problem(answer, 415)["detail"]
+
+
+def test_a_number_has_no_probabilities(models: dict[str, LoadedModel],
+                                       clients: dict[str, FlaskClient]) -> None:
+    rows = models["cars"].metadata["golden"]["rows"]
+    assert_problem(clients["cars"].post("/predict", json={
+        "features": rows, "probabilities": True}), 422)
+
+
+def test_other_addresses_and_methods(iris: FlaskClient) -> None:
+    assert_problem(iris.get("/nothing"), 404)
+    assert_problem(iris.get("/../models/iris-v1.skops"), 404)
+    answer = iris.get("/predict")
+    assert_problem(answer, 405)
+    assert "POST" in answer.headers["Allow"]
+    assert_problem(iris.post("/info"), 405)
+
+
+def test_no_model_yet(models: dict[str, LoadedModel]) -> None:
+    app = create_app(None, {})
+    client = app.test_client()
+    assert client.get("/health").get_json() == {"status": "alive"}
+    for answer in (client.get("/ready"), client.get("/info"),
+                   client.post("/predict", json={"features": ROW})):
+        assert_problem(answer, 503)
+    app.extensions["endpoint"].serve(models["iris"], RELEASE)
+    assert client.get("/ready").get_json() == {"status": "ready", "model": "iris-v1"}
+    assert ask(client, {"features": ROW})["result"] == ["versicolor"]
+
+
+def test_a_fault_of_our_own_is_a_problem_too(models: dict[str, LoadedModel],
+                                             caplog: pytest.LogCaptureFixture) -> None:
+    broken = dataclasses.replace(models["iris"], estimator=None)
+    client = create_app(broken, RELEASE).test_client()
+    answer = client.post("/predict", json={"features": ROW})
+    assert_problem(answer, 500)
+    assert "NoneType" not in answer.text and "NoneType" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["iris", "penguins", "cars"])
+def test_info_tells_what_clients_need(models: dict[str, LoadedModel],
+                                      clients: dict[str, FlaskClient], name: str) -> None:
+    answer = clients[name].get("/info")
+    info, metadata = answer.get_json(), models[name].metadata
+    assert [feature["name"] for feature in info["features"]] == metadata["features"]
+    for feature in info["features"]:
+        assert feature["example"] == info["example"][feature["name"]]
+        if feature["dtype"] in ("integer", "number"):
+            assert feature["minimum"] <= feature["example"] <= feature["maximum"]
+        else:
+            assert feature["example"] in feature["categories"]
+    assert info["target"]["name"] == metadata["target"]["name"]
+    assert info["target"].get("classes") == metadata["target"].get("classes")
+    assert info["scores"] == metadata["scores"] and info["timestamp"] == metadata["timestamp"]
+    assert ask(clients[name], {"features": info["example"]})["result"]
+    for secret in ("sha256", "data/", "models/", "hold_out_rows", "seed", "quantiles"):
+        assert secret not in answer.text
+
+
+def test_info_keeps_private_columns_to_itself(models: dict[str, LoadedModel]) -> None:
+    metadata = copy.deepcopy(models["penguins"].metadata)
+    for feature in metadata["schema"]:
+        if feature["name"] in ("island", "body_mass_g"):
+            feature["private"] = True
+            for key in ("categories", "quantiles", "minimum", "maximum"):
+                feature.pop(key, None)
+    client = create_app(dataclasses.replace(models["penguins"], metadata=metadata),
+                        RELEASE).test_client()
+    answer = client.get("/info")
+    features = {feature["name"]: feature for feature in answer.get_json()["features"]}
+    assert features["island"] == {"name": "island", "dtype": "text"}
+    assert features["body_mass_g"] == {"name": "body_mass_g", "dtype": "integer"}
+    assert "Biscoe" not in answer.text and "6300" not in answer.text
+    assert ask(client, {"features": answer.get_json()["example"]})["result"]
+
+
+def test_the_page_runs_its_own_script_and_nothing_else(iris: FlaskClient) -> None:
+    answer = iris.get("/")
+    assert answer.status_code == 200 and answer.mimetype == "text/html"
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'")
+    for tag in ("script", "style"):
+        inside = re.findall(rf"<{tag}>(.*?)</{tag}>", answer.text, re.DOTALL)
+        assert len(inside) == 1
+        digest = base64.b64encode(hashlib.sha256(inside[0].encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+    assert not re.search(r"https?://|innerHTML|insertAdjacentHTML|document\.write", answer.text)
+    assert not re.search(r"\son\w+=|style=", answer.text)  # the policy would stop both
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+    | st.sampled_from(["2024-01-31", "now", "NaN", "1e999"]),
+    lambda inner: st.lists(inner, max_size=6) | st.dictionaries(
+        st.text(max_size=8) | st.sampled_from(["features", "probabilities", *RECORD]), inner,
+        max_size=6), max_leaves=20)
+quickly = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck),
+                   database=None)
+
+
+@pytest.fixture(scope="module")
+def fuzzed(clients: dict[str, FlaskClient]) -> Iterator[list[FlaskClient]]:
+    yield list(clients.values())
+    for name, client in clients.items():
+        example = client.get("/info").get_json()["example"]
+        assert ask(client, {"features": example})["result"], name
+
+
+def assert_never_our_fault(clients: list[FlaskClient], body: bytes) -> None:
+    for client in clients:
+        answer = client.post("/predict", data=body, content_type=JSON)
+        assert answer.status_code in (200, 400, 413, 422), answer.text
+        if answer.status_code != 200:
+            assert_problem(answer, answer.status_code)
+
+
+@quickly
+@given(body=VALUES)
+def test_arbitrary_json_is_never_our_fault(fuzzed: list[FlaskClient], body: Any) -> None:
+    assert_never_our_fault(fuzzed, json.dumps(body).encode())
+
+
+@quickly
+@given(rows=st.lists(st.lists(VALUES, min_size=4, max_size=8) | st.dictionaries(
+    st.sampled_from(list(RECORD)), VALUES), max_size=4), asked=VALUES)
+def test_arbitrary_rows_are_never_our_fault(fuzzed: list[FlaskClient], rows: Any,
+                                            asked: Any) -> None:
+    assert_never_our_fault(fuzzed, json.dumps({"features": rows, "probabilities": asked}).encode())
+
+
+@quickly
+@given(body=st.binary(max_size=200))
+def test_arbitrary_bytes_are_never_our_fault(fuzzed: list[FlaskClient], body: bytes) -> None:
+    assert_never_our_fault(fuzzed, body)
+
+
+@quickly
+@given(values=st.fixed_dictionaries({name: st.none() | st.floats(
+    allow_nan=False, allow_infinity=False) | st.integers(-2**70, 2**70) for name in RECORD}))
+def test_any_finite_number_is_answered(iris: FlaskClient, values: Any) -> None:
+    answer = ask(iris, {"features": values, "probabilities": True})
+    assert sum(answer["probabilities"][0]) == pytest.approx(1)

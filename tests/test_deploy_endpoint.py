@@ -1,0 +1,296 @@
+"""The real server, as a user starts it: several workers, slow clients, refusals, and its end."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Run, assert_refused, clean_environment, run_in
+
+READY_WITHIN = 60  # seconds; a few on a quiet machine
+STAGE = [sys.executable, "-m", "src.stages", "deploy-endpoint"]
+LOCAL = ("--host", "127.0.0.1", "--port", "0")
+
+
+class Server:
+    """A running endpoint, its address and what it has printed."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process, self.log, self.port = process, log, 0
+
+    def text(self) -> str:
+        return self.log.read_text(encoding="utf-8")
+
+    def wait(self) -> None:
+        """Until the first worker says its address, which it does when it can answer."""
+        until(lambda: self.process.poll() is not None or "curl -s" in self.text(), self.text)
+        assert self.process.poll() is None, self.text()
+        found = re.search(r"http://[\w.\[\]:]+?:(\d+) ", self.text())
+        assert found, self.text()
+        self.port = int(found[1])
+
+    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body).encode(),
+                               {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def workers(self) -> set[str]:
+        """Process numbers of the workers that have answered a prediction, from the log."""
+        return set(re.findall(r"<(\d+)> \S+ \"POST /predict", self.text()))
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(timeout=15)
+
+
+@contextmanager
+def serving(project: Path, log: Path, *words: str) -> Iterator[Server]:
+    with open(log, "wb") as file:
+        process = subprocess.Popen([*STAGE, *LOCAL, *words], cwd=project, env=clean_environment(),
+                                   stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+    server = Server(process, log)
+    try:
+        server.wait()
+        yield server
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(timeout=15)
+
+
+def until(true: Callable[[], Any], about: Callable[[], str]) -> None:
+    deadline = time.monotonic() + READY_WITHIN
+    while not true():
+        assert time.monotonic() < deadline, about()
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def server(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    with serving(trained, log, "--model-name", "penguins", "--workers", "2") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def golden(trained: Path) -> dict[str, Any]:
+    path = trained / "models" / "metadata" / "penguins-v1.json"
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["golden"]
+    return content
+
+
+def test_it_says_what_it_serves_where(server: Server) -> None:
+    text = server.text()
+    assert "model penguins-v1, trained" in text
+    assert f"penguins-v1 predicts 'species' at http://127.0.0.1:{server.port}" in text
+    assert "warning" not in text and "Traceback" not in text
+
+
+def test_the_line_to_try_works_as_it_is_printed(server: Server) -> None:
+    line = next(line for line in server.text().splitlines() if line.strip().startswith("curl"))
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+    if done.returncode == 127:
+        pytest.skip("no curl")
+    assert json.loads(done.stdout)["result"][0] in ("Adelie", "Chinstrap", "Gentoo")
+
+
+def test_routes_answer(server: Server, golden: dict[str, Any]) -> None:
+    assert server.ask("GET", "/health") == (200, {"status": "alive"})
+    assert server.ask("GET", "/ready") == (200, {"status": "ready", "model": "penguins-v1"})
+    assert server.ask("GET", "/info")[1]["target"]["name"] == "species"
+    rows = golden["rows"]
+    for form in (rows[0], [rows[0]], list(rows[0].values()), [list(rows[0].values())]):
+        status, answer = server.ask("POST", "/predict", {"features": form})
+        assert (status, answer["result"]) == (200, golden["predictions"][:1])
+    assert answer["release"] == {
+        "model_name": "penguins", "model_version": 1,
+        "model_location": "models/penguins-v1.skops",
+        "model_metadata_location": "models/metadata/penguins-v1.json"}
+    assert server.ask("POST", "/predict", {"features": rows[0] | {"year": "x"}})[0] == 422
+    assert server.ask("POST", "/predict", {})[0] == 422
+    assert server.ask("GET", "/predict")[0] == 405
+
+
+def test_every_worker_answers_as_in_training(server: Server, golden: dict[str, Any]) -> None:
+    """A boosting model that predicted before the fork would hang here."""
+    body = {"features": golden["rows"], "probabilities": True}
+
+    def one(_: int) -> None:
+        status, answer = server.ask("POST", "/predict", body)
+        assert status == 200 and answer["result"] == golden["predictions"]
+        for was, now in zip(golden["probabilities"], answer["probabilities"], strict=True):
+            assert now == pytest.approx(was, rel=1e-9, abs=1e-15)
+
+    def both_have_answered() -> bool:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(one, range(32)))
+        return len(server.workers()) >= 2
+
+    until(both_have_answered, server.text)
+
+
+def test_the_master_never_loads_what_a_fork_would_break(server: Server) -> None:
+    maps = Path(f"/proc/{server.process.pid}/maps")
+    if not maps.exists():
+        pytest.skip("no /proc here")
+    loaded = maps.read_text(encoding="utf-8")
+    assert "python" in loaded
+    assert not re.search(r"sklearn|pandas|numpy|scipy", loaded)
+
+
+def test_slow_clients_do_not_stop_the_others(server: Server) -> None:
+    head = (b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 500\r\n")
+    held = []
+    try:
+        for number in range(200):
+            slow = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+            slow.sendall(head + (b'\r\n{"features": [' if number % 2 else b""))
+            held.append(slow)
+        seconds = []
+        for _ in range(20):
+            started = time.perf_counter()
+            assert server.ask("GET", "/health")[0] == 200
+            seconds.append(time.perf_counter() - started)
+    finally:
+        for slow in held:
+            slow.close()
+    assert sorted(seconds)[10] < 0.1, seconds
+
+
+def test_the_log_holds_no_payload(server: Server, golden: dict[str, Any]) -> None:
+    server.ask("POST", "/predict?who=somebody", {"features": golden["rows"][0] | {"who": "myself"}})
+    until(lambda: "/predict" in server.text(), server.text)
+    assert "somebody" not in server.text() and "myself" not in server.text()
+
+
+def test_a_killed_worker_is_replaced_and_the_others_serve(server: Server,
+                                                          golden: dict[str, Any]) -> None:
+    body = {"features": golden["rows"]}
+    server.ask("POST", "/predict", body)
+    until(server.workers, server.text)
+    before = server.workers()
+    for number in before:
+        os.kill(int(number), signal.SIGKILL)
+        status, answer = server.ask("POST", "/predict", body)
+        assert status == 200 and answer["result"] == golden["predictions"]
+
+    def somebody_new() -> bool:
+        server.ask("POST", "/predict", body)
+        return bool(server.workers() - before)
+
+    until(somebody_new, server.text)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_when_told_to(trained: Path, tmp_path: Path, number: int) -> None:
+    words = ("--model-path", "models/cars-v1.skops", "--workers", "1", "--timeout", "1")
+    with serving(trained, tmp_path / "log.txt", *words) as server:
+        slow = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        slow.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                     b"Content-Length: 500\r\n\r\n{")
+        assert slow.recv(1000).startswith(b"HTTP/1.1 408 ")
+        slow.close()
+        assert server.ask("GET", "/info")[1]["model_name"] == "cars"
+        started = time.monotonic()
+        assert server.end(number) == 0
+        assert time.monotonic() - started < 10
+        assert "Traceback" not in server.text()
+        with pytest.raises(OSError):
+            server.ask("GET", "/health")
+
+
+def test_an_occupied_port_says_who_may_sit_there(trained: Path, run_stage: Run) -> None:
+    occupant = socket.socket()
+    try:
+        try:
+            occupant.bind(("127.0.0.1", 5000))
+            occupant.listen()
+        except OSError:
+            pass  # somebody sits there already, which is as good
+        done = run_stage(trained, "deploy-endpoint", "--host", "127.0.0.1", check=False)
+    finally:
+        occupant.close()
+    assert_refused(done, "5000", "AirPlay", "--port 50")
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "a..b", ""])
+def test_an_address_of_others_is_refused(trained: Path, run_stage: Run, host: str) -> None:
+    done = run_stage(trained, "deploy-endpoint", "--host", host, "--port", "0", check=False)
+    assert_refused(done, "--host 127.0.0.1")
+
+
+def test_a_forbidden_port_is_refused(trained: Path, run_stage: Run) -> None:
+    try:
+        socket.create_server(("127.0.0.1", 81)).close()
+        pytest.skip("this user may listen on port 81")
+    except PermissionError:
+        pass
+    done = run_stage(trained, "deploy-endpoint", "--host", "127.0.0.1", "--port", 81, check=False)
+    assert_refused(done, "--port 81", "--port 8080")
+
+
+@pytest.mark.parametrize(("words", "part"), [
+    (("--model-name", "iris", "--model-version", "9"), "no version 9"),
+    (("--model-name", "irsi"), "irsi"),
+    (("--model-path", "data/raw/iris.csv"), "iris.csv"),
+    (("--port", "65536"), "65536"),
+    (("--prot", "80"), "--port")])
+def test_wrong_words_are_refused(trained: Path, run_stage: Run, words: tuple[str, ...],
+                                 part: str) -> None:
+    assert_refused(run_stage(trained, "deploy-endpoint", *words, check=False), part)
+
+
+def test_a_corrupt_model_is_refused_before_it_is_opened(trained_copy: Path,
+                                                        run_stage: Run) -> None:
+    path = trained_copy / "models" / "iris-v1.skops"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    words = ("deploy-endpoint", "--model-name", "iris", *LOCAL)
+    assert_refused(run_stage(trained_copy, *words, check=False), "iris-v1.skops", "sha256")
+    path.write_bytes(content[:-100])
+    assert_refused(run_stage(trained_copy, *words, check=False), "iris-v1.skops", "bytes")
+    path.unlink()
+    assert_refused(run_stage(trained_copy, *words, check=False), "iris-v1.skops", "missing")
+
+
+def test_a_model_whose_numbers_moved_ends_the_server(trained_copy: Path, run_stage: Run) -> None:
+    """Only a worker can see this; one line and exit code 2 all the same, no respawning."""
+    path = trained_copy / "models" / "metadata" / "iris-v1.json"
+    metadata = json.loads(path.read_text(encoding="utf-8"))
+    metadata["golden"]["predictions"][0] = "setosa"
+    path.write_text(json.dumps(metadata), encoding="utf-8")
+    words = ("--model-name", "iris", "--workers", "2", *LOCAL)
+    done = run_stage(trained_copy, "deploy-endpoint", *words, check=False)
+    assert_refused(done, "iris-v1 refuses to answer", "setosa became versicolor")
+    assert "curl" not in done.stdout
+
+
+def test_all_interfaces_come_with_a_warning(trained: Path, tmp_path: Path) -> None:
+    with serving(trained, tmp_path / "log.txt", "--host", "0.0.0.0", "--workers", "1") as server:
+        assert "warning: 0.0.0.0 lets everybody" in server.text()
+        assert f"http://localhost:{server.port}" in server.text()
+
+
+def test_help_and_configuration(project: Path) -> None:
+    shown = run_in(project, [*STAGE, "--show-config"]).stdout
+    assert re.search(r"host +0\.0\.0\.0", shown) and re.search(r"port +5000", shown)
+    words = run_in(project, [*STAGE, "--help"]).stdout
+    assert all(word in words for word in ("--model-path", "--workers", "--timeout"))

@@ -1,0 +1,297 @@
+"""Training as a user types it: what comes out, what it says, and every mistake it meets."""
+
+import csv
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Run, assert_refused, copy_project
+
+from mlmonkey.metadata import read_scores, validate
+
+FAST = ("--set", "max_iter=5", "--folds", "2", "--no-report")
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose models and datasets these tests may add to."""
+    return copy_project(tmp_path_factory.mktemp("train") / "my prøject")
+
+
+def read_metadata(project: Path, identifier: str) -> dict[str, Any]:
+    path = project / "models" / "metadata" / f"{identifier}.json"
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    validate(content)
+    return content
+
+
+def write_table(project: Path, name: str, header: list[str], rows: list[list[Any]]) -> str:
+    path = project / "data" / "raw" / name
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return f"data/raw/{name}"
+
+
+@pytest.mark.parametrize(("name", "task", "rows", "headline", "at_least"), [
+    ("iris", "classification", 150, "accuracy", 0.85),
+    ("penguins", "classification", 342, "accuracy", 0.9),
+    ("cars", "regression", 406, "r2", 0.7)])
+def test_the_shipped_tables_train_well(trained: Path, name: str, task: str, rows: int,
+                                       headline: str, at_least: float) -> None:
+    metadata = read_metadata(trained, f"{name}-v1")
+    assert metadata["task"] == task and metadata["data"]["rows"]["dataset"] == rows
+    for strategy, scores in read_scores(metadata).items():
+        assert scores[headline] > at_least, strategy
+        assert scores[headline] > read_scores(metadata, "baseline_scores")[strategy][headline]
+    assert {score["strategy"] for score in metadata["scores"]} == {
+        "hold-out", "5-fold cross-validation"}
+    assert all("std" in score for score in metadata["scores"] if "fold " in score["strategy"])
+    assert len(metadata["feature_importances"]) == len(metadata["features"])
+    assert set(metadata["timings"]) >= {"read", "evaluation", "fit", "importances", "total"}
+    held = metadata["data"]["hold_out_rows"]
+    assert len(held) == metadata["data"]["rows"]["hold_out"] > rows * 0.15
+    assert sum(metadata["data"]["rows"][part] for part in (
+        "training", "hold_out", "without_target")) == rows
+
+
+def test_metadata_names_no_person_and_no_absolute_path(trained: Path) -> None:
+    for path in (trained / "models" / "metadata").glob("*.json"):
+        text = path.read_text(encoding="utf-8")
+        assert str(trained) not in text and str(Path.home()) not in text
+        assert not re.search(r'"/[a-z]', text)
+
+
+def test_golden_rows_hold_missing_and_unseen_values_and_nobodys_data(trained: Path) -> None:
+    golden = read_metadata(trained, "penguins-v1")["golden"]
+    assert len(golden["rows"]) == len(golden["predictions"]) == 20
+    assert set(golden["rows"][1].values()) == {None}
+    assert golden["rows"][2]["island"] == "a value never seen"
+
+
+def test_training_ends_with_scores_places_and_three_lines_that_work(
+        bench: Path, run_stage: Run, run_make: Run) -> None:
+    out = run_stage(bench, "train", *FAST).stdout
+    assert re.search(r"accuracy +0\.\d+ +0\.3333 +[01]\.?\d* \+- ", out)
+    for part in ("models/iris-v1.skops", "models/metadata/iris-v1.json", " s\n", "Next:"):
+        assert part in out
+    lines = out.split("Next:\n")[1].splitlines()
+    assert [line.split()[0] for line in lines] == ["make", "make", "curl"]
+    argument = re.fullmatch(r'  make prediction ARGS="(.*)"', lines[0])
+    assert argument
+    assert "predictions: " in run_make(bench, "prediction", f"ARGS={argument[1]}").stdout
+    body = json.loads(lines[2].split("-d ")[1].strip("'"))
+    assert set(body["features"]) == set(read_metadata(bench, "iris-v1")["features"])
+
+
+def test_data_from_elsewhere_is_copied_in(bench: Path, run_stage: Run, tmp_path: Path) -> None:
+    table = tmp_path / "flowers of mine.csv"
+    shutil.copy(bench / "data" / "raw" / "iris.csv", table)
+    out = run_stage(bench, "train", "--data", table, "--target", "species", *FAST).stdout
+    assert "copied" in out and (bench / "data" / "raw" / table.name).is_file()
+    metadata = read_metadata(bench, "flowers of mine-v1")
+    assert metadata["input_data_location"] == "data/raw/flowers of mine.csv"
+    out = run_stage(bench, "train", "--data", table, "--target", "species", *FAST).stdout
+    assert "already holds these bytes" in out and "nothing to do" in out
+    table.write_text(table.read_text().replace("5.1", "5.2"))
+    done = run_stage(bench, "train", "--data", table, "--target", "species", check=False)
+    assert_refused(done, "holds other bytes", "flowers of mine-2.csv")
+
+
+def test_options_reach_the_estimator_and_the_metadata(bench: Path, run_stage: Run) -> None:
+    run_stage(bench, "train", "--model", "forest", "--set", "n_estimators=7", "--set",
+              "max_depth=null", "--name", "woods", "--refit", "--no-report", TRAIN_SEED="4")
+    metadata = read_metadata(bench, "woods-v1")
+    parameters = metadata["model_hyperparameters"]
+    assert parameters["n_estimators"] == 7 and parameters["max_depth"] is None
+    assert parameters["n_jobs"] == 1 and parameters["random_state"] == 4
+    assert metadata["config"]["seed"] == {"value": 4, "source": "environment"}
+    assert metadata["config"]["refit"] == {"value": True, "source": "flag"}
+    assert metadata["data"]["rows"]["training"] == 150
+
+
+@pytest.mark.parametrize("model", ["dummy", "linear", "forest"])
+@pytest.mark.parametrize(("data", "target"), [("penguins", "species"), ("cars", "mpg")])
+def test_every_model_meets_mixed_columns(bench: Path, run_stage: Run, model: str, data: str,
+                                         target: str) -> None:
+    name = f"{data}-{model}"
+    run_stage(bench, "train", "--data", f"data/raw/{data}.csv", "--target", target, "--model",
+              model, "--name", name, "--folds", 2, "--no-report")
+    run_stage(bench, "prediction", "--model-name", name, "--input", f"data/raw/{data}.csv")
+    metadata = read_metadata(bench, f"{name}-v1")
+    scores = read_scores(metadata)["hold-out"]
+    base = read_scores(metadata, "baseline_scores")["hold-out"]
+    headline = "accuracy" if "accuracy" in scores else "r2"
+    assert (scores[headline] > base[headline]) == (model != "dummy")
+
+
+@pytest.mark.parametrize("model", ["linear", "forest", "boosting"])
+def test_hard_tables_train(bench: Path, run_stage: Run, model: str) -> None:
+    header = ["day", "flag", "constant", "empty", "id", "wide", "n", "few"]
+    rows = [[f"2024-{1 + i % 12:02}-{1 + i % 28:02}", ["true", "false", ""][i % 3], 7, "",
+             f"id-{i}", f"level {i % 150}", i * 1e12, f"class {i % 3}" if i else "rare"]
+            for i in range(300)]
+    data = write_table(bench, f"hard-{model}.csv", header, rows)
+    words = ("--data", data, "--target", "few", "--model", model, "--folds", 3, "--no-report")
+    out = run_stage(bench, "train", *words).stdout
+    assert "1 class(es) with a single row" in out
+    metadata = read_metadata(bench, f"hard-{model}-v1")
+    assert [feature["dtype"] for feature in metadata["schema"]] == [
+        "date", "boolean", "integer", "text", "text", "text", "number"]
+    run_stage(bench, "prediction", "--model-name", f"hard-{model}", "--input", data)
+
+
+def test_a_small_table_has_folds_only(bench: Path, run_stage: Run) -> None:
+    data = write_table(bench, "small.csv", ["x", "y"], [[i, i % 2] for i in range(30)])
+    words = ("--data", data, "--target", "y", "--no-report")
+    assert "no hold-out" in run_stage(bench, "train", *words).stdout
+    metadata = read_metadata(bench, "small-v1")
+    assert metadata["data"]["hold_out_rows"] == []
+    assert metadata["evaluation"]["strategy"] == "5-fold cross-validation"
+    done = run_stage(bench, "prediction", "--model-name", "small", check=False)
+    assert_refused(done, "no hold-out", "--input 'data/raw/small.csv'")
+
+
+def test_task_is_told_from_the_target_and_can_be_said(bench: Path, run_stage: Run) -> None:
+    cases = {"count": (range(200), "regression"), "class": ([0, 1] * 100, "classification"),
+             "measure": ([i / 7 for i in range(200)], "regression")}
+    for name, (values, task) in cases.items():
+        data = write_table(bench, f"{name}.csv", ["x", "y"], [[i, y] for i, y in enumerate(values)])
+        out = run_stage(bench, "train", "--data", data, "--target", "y", *FAST).stdout
+        assert f"boosting {task} of 'y'" in out and "--task overrides" in out
+    run_stage(bench, "train", "--data", data, "--target", "x", "--name", "said", "--task",
+              "regression", *FAST)
+    assert_refused(run_stage(bench, "train", "--data", data, "--target", "y", "--name", "no",
+                             "--task", "classification", check=False), "too many to be classes")
+    assert_refused(run_stage(bench, "train", "--task", "regression", "--name", "no", check=False),
+                   "'species' holds text")
+
+
+def test_private_columns_leave_no_value_behind(bench: Path, run_stage: Run) -> None:
+    rows = [[f"secret-{i % 4}", 1000 + i, ["a", "b"][i % 2]] for i in range(80)]
+    data = write_table(bench, "private.csv", ["who", "salary", "y"], rows)
+    words = ("--private", "who", "--private", "salary")
+    run_stage(bench, "train", "--data", data, "--target", "y", *words, *FAST, "--report")
+    metadata = read_metadata(bench, "private-v1")
+    assert metadata["schema"] == [{"name": "who", "dtype": "text", "private": True},
+                                  {"name": "salary", "dtype": "integer", "private": True}]
+    assert all(set(row.values()) == {None} for row in metadata["golden"]["rows"])
+    for folder in ("models/metadata", "data/transformed", "reports"):
+        for path in (bench / folder).glob("private*"):
+            if path.suffix != ".parquet":
+                assert "secret-" not in path.read_text(), path
+    done = run_stage(bench, "train", "--data", data, "--target", "y", "--private", "whom",
+                     check=False)
+    assert_refused(done, "--private whom", "did you mean 'who'?")
+
+
+def test_a_features_function_ties_the_model_to_its_text(trained_copy: Path,
+                                                        run_stage: Run) -> None:
+    code = trained_copy / "src" / "model" / "features.py"
+    text = code.read_text()
+    code.write_text(text.replace("1000 *", "2000 *"))
+    done = run_stage(trained_copy, "prediction", "--model-name", "cars", check=False)
+    assert_refused(done, "another text of", "features.py.saved")
+    run_stage(trained_copy, "prediction", "--model-name", "iris")
+    saved = trained_copy / "models" / "cars-v1.features.txt"
+    assert saved.read_text() == text
+
+
+def test_a_model_of_your_own_is_a_few_lines(bench: Path, run_stage: Run, tmp_path: Path) -> None:
+    project = Path(shutil.copytree(bench, tmp_path / "own"))
+    code = project / "src" / "model" / "models.py"
+    code.write_text(code.read_text() + '''
+
+def neighbours(task: str, seed: int, threads: int) -> Model:
+    """The nearest rows decide."""
+    from sklearn.neighbors import KNeighborsClassifier
+    return KNeighborsClassifier(), "linear"
+
+
+MODELS["neighbours"] = neighbours
+''')
+    done = run_stage(project, "train", "--model", "neighbours", "--name", "near", check=False)
+    assert_refused(done, "does not trust", "KDTree", "list of trusted types")
+    assert not list((project / "models").glob("near*"))
+    trusted = project / "src" / "model" / "trusted.py"
+    foreign = done.stderr.split("does not trust: ")[1].split(";")[0].split(", ")
+    names = "".join(f'    "{name}",\n' for name in foreign)
+    trusted.write_text(trusted.read_text().replace("TRUSTED = (\n", f"TRUSTED = (\n{names}"))
+    run_stage(project, "train", "--model", "neighbours", "--name", "near", "--no-report")
+    assert "predictions:" in run_stage(project, "prediction", "--model-name", "near").stdout
+
+
+@pytest.mark.parametrize(("words", "parts"), [
+    (("--target", "specie"), ("no column 'specie'", "did you mean 'species'?")),
+    (("--model", "bosting"), ("bosting", "did you mean 'boosting'?")),
+    (("--set", "max_itr=7"), ("max_itr", "did you mean 'max_iter'?")),
+    (("--set", "max_iter=-7"), ("max_iter", "-7")),
+    (("--set", "max_iter"), ("KEY=VALUE",)),
+    (("--folds", "1"), ("--folds",)),
+    (("--name", "a/b"), ("'a/b'", "--name NAME")),
+    (("--name", ""), ("--name NAME",)),
+    (("--data", "data/raw/iri.csv"), ("data/raw/iri.csv", "did you mean 'iris.csv'?")),
+    (("--data", "data/raw"), ("data/raw is a folder",)),
+    (("--data", "data/raw/penguins.csv"), ("Its columns: species, island", "--target 'species'")),
+])
+def test_mistakes_are_one_line(bench: Path, run_stage: Run, words: tuple[str, ...],
+                               parts: tuple[str, ...]) -> None:
+    name = () if "--name" in words else ("--name", "mistake")
+    assert_refused(run_stage(bench, "train", *words, *name, check=False), *parts)
+    assert not list((bench / "models").glob("*mistake*"))
+
+
+@pytest.mark.parametrize(("file", "content", "parts"), [
+    ("empty.csv", b"", ("is empty",)),
+    ("noise.csv", bytes(range(256)) * 9, ("is not a table",)),
+    ("two.csv", b"x,y\n1,a\n2,b\n", ("2 row(s)", "at least 10")),
+    ("one-class.csv", b"x,y\n" + b"1,a\n" * 20, ("one value only", "--target COLUMN")),
+    ("missing.csv", b"x,y\n" + b"1,\n" * 20, ("missing in every row", "--target x")),
+    ("single.csv", b"y\n" + b"1\n2\n" * 20, ("no column besides the target",)),
+    ("day.csv", b"x,y\n" + b"1,2024-01-01\n2,2024-01-02\n" * 9, ("is a date",)),
+    ("ids.csv", b"x,y\n" + b"".join(b"1,id%d\n" % i for i in range(60)), ("too many to be",)),
+    ("cut.parquet", b"PAR1 and no more", ("not a readable Parquet file",)),
+])
+def test_tables_that_teach_nothing_are_one_line(bench: Path, run_stage: Run, tmp_path: Path,
+                                                file: str, content: bytes,
+                                                parts: tuple[str, ...]) -> None:
+    (tmp_path / file).write_bytes(content)
+    done = run_stage(bench, "train", "--data", tmp_path / file, "--target", "y", check=False)
+    assert_refused(done, *parts)
+
+
+def test_a_name_belongs_to_one_source_and_target(trained_copy: Path, run_stage: Run) -> None:
+    done = run_stage(trained_copy, "train", "--target", "petal_width", check=False)
+    assert_refused(done, "belongs to data/raw/iris.csv", "--name 'iris-petal_width'")
+    words = ("--data", "data/raw/cars.csv", "--target", "mpg", "--name", "iris")
+    assert_refused(run_stage(trained_copy, "train", *words, check=False), "--name 'cars-mpg'")
+
+
+def test_a_folder_without_leave_to_write_is_one_line(bench: Path, run_stage: Run,
+                                                     tmp_path: Path) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file where a folder is wanted: refused for root too")
+    done = run_stage(bench, "train", *FAST, "--name", "blocked", check=False,
+                     MODELS_DIR=str(blocked), MODELS_METADATA_DIR=str(blocked / "metadata"))
+    assert_refused(done, "blocked")
+
+
+def test_the_same_command_in_two_clones_gives_the_same_numbers(
+        project: Path, trained: Path, run_stage: Run) -> None:
+    words = ("--data", "data/raw/penguins.csv", "--target", "species")
+    run_stage(project, "train", *words, PYTHONHASHSEED="77")
+    one, other = (read_metadata(folder, "penguins-v1") for folder in (trained, project))
+    for metadata in (one, other):
+        for field in ("model_identifier", "timestamp", "timings", "git_commit", "environment"):
+            del metadata[field]
+    assert one == other
+    names = ("models/penguins-v1.features.txt", "data/transformed")
+    assert (trained / names[0]).read_bytes() == (project / names[0]).read_bytes()
+
+
+def test_joblib_is_there_for_those_who_want_it(bench: Path, run_stage: Run) -> None:
+    run_stage(bench, "train", "--format", "joblib", "--name", "jar", *FAST)
+    assert read_metadata(bench, "jar-v1")["artifacts"][0]["format"] == "joblib"
+    assert "predictions:" in run_stage(bench, "prediction", "--model-name", "jar").stdout
