@@ -104,21 +104,25 @@ def say_ignored(source: Any, metadata: dict[str, Any]) -> None:
 def answered(batches: Iterable[Any], model: Any, counts: dict[str, Any],
              total: int) -> Iterable[Any]:
     """A frame of answers per batch; a row with an error has no answer."""
+    import numpy as np
     import pandas as pd
     from tqdm import tqdm
     started = time.perf_counter()
-    names = ["prediction", *(f"probability_{label}" for label in model.classes or [])]
+    names = [f"probability_{label}" for label in model.classes or []]
     with tqdm(total=total, unit=" records", unit_scale=True, leave=False, file=sys.stderr,
               disable=not progress_shown()) as bar:
         for batch in batches:
             fine = batch.errors == ""
-            answers = pd.DataFrame(index=range(len(fine)), columns=names, dtype=object)
+            # labels are objects: 1 must not become 1.0 because a row beside it has no answer
+            labels = np.full(len(fine), None, dtype=object if names else np.float64)
+            probabilities = np.full((len(fine), len(names)), np.nan)
             if fine.any():
-                labels, probabilities = model.predict(batch.X[fine])
-                # labels stay objects: 1 must not become 1.0 because a row beside it has no answer
-                answers.loc[fine, "prediction"] = labels.astype(object) if model.classes else labels
-                if probabilities is not None:
-                    answers.loc[fine, names[1:]] = probabilities
+                answer = model.predict(batch.X[fine])
+                labels[fine] = answer.labels
+                if names:
+                    probabilities[fine] = answer.probabilities
+            answers = pd.DataFrame(probabilities, columns=names)
+            answers.insert(0, "prediction", labels)
             kept = batch.kept.reset_index(drop=True)
             kept.columns = [f"{name}_input" if name in answers or name == "error" else name
                             for name in kept.columns]

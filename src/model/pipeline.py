@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 MAX_LEVELS = 100  # of one categorical column; rarer ones share a level
+LARGEST = 1e30  # the forest sums float32 values, which end at 3.4e38
 MIN_LEVEL_ROWS = 2  # a level that was seen once says nothing about the next row
 
 
@@ -69,6 +70,23 @@ class DateParts(TransformerMixin, BaseEstimator):
         return True
 
 
+class TreeNumbers(TransformerMixin, BaseEstimator):
+    """Numbers as tree ensembles can take them: within float32, and no column without any value.
+
+    Missing values stay missing. A column that is all missing in training becomes 0 for good.
+    """
+
+    def fit(self, X: Any, y: Any = None) -> "TreeNumbers":
+        """Remember which columns of X (n, columns) hold no value."""
+        self.empty_ = np.isnan(np.asarray(X, dtype=np.float64)).all(axis=0)
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """X (n, columns) -> float64 (n, columns)."""
+        numbers = np.asarray(X, dtype=np.float64).clip(-LARGEST, LARGEST)
+        return np.where(self.empty_, 0.0, numbers)
+
+
 def build_pipeline(estimator: Any, style: str, X: pd.DataFrame, functions: list[str]) -> Pipeline:
     """An unfitted pipeline around an estimator.
 
@@ -95,9 +113,10 @@ def _for_trees(kinds: dict[str, list[str]]) -> ColumnTransformer:
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan,
                            encoded_missing_value=np.nan, max_categories=MAX_LEVELS,
                            min_frequency=MIN_LEVEL_ROWS)
-    return ColumnTransformer([("text", codes, kinds["text"]),  # first: boosting is told positions
-                              ("number", "passthrough", kinds["number"]),
-                              ("date", DateParts(), kinds["date"])])
+    return ColumnTransformer([  # text first: boosting is told the positions of categories
+        ("text", make_pipeline(codes, TreeNumbers()), kinds["text"]),
+        ("number", TreeNumbers(), kinds["number"]),
+        ("date", make_pipeline(DateParts(), TreeNumbers()), kinds["date"])])
 
 
 def _for_linear(kinds: dict[str, list[str]]) -> ColumnTransformer:

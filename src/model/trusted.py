@@ -11,4 +11,5 @@ TRUSTED = (
     "sklearn.utils.validation.check_array",
     "src.model.pipeline.ComputedFeatures",
     "src.model.pipeline.DateParts",
+    "src.model.pipeline.TreeNumbers",
 )

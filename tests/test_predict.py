@@ -1,0 +1,154 @@
+"""Scoring files: every record one answer, in order, whatever the file holds."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import Run, assert_refused
+
+HEADER = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_csv(path: Path, rows: list[list[object]]) -> Path:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def test_without_input_the_hold_out_is_scored(trained: Path, tmp_path: Path,
+                                              run_stage: Run) -> None:
+    out = tmp_path / "scored.csv"
+    run_stage(trained, "prediction", "--model-name", "penguins", "--output", out, "--keep",
+              "species,island")
+    metadata = json.loads((trained / "models/metadata/penguins-v1.json").read_text())
+    rows = read_csv(out)
+    assert list(rows[0]) == ["species", "island", "prediction", "probability_Adelie",
+                             "probability_Chinstrap", "probability_Gentoo", "error"]
+    assert len(rows) == len(metadata["data"]["hold_out_rows"])
+    right = sum(row["species"] == row["prediction"] for row in rows) / len(rows)
+    scores = {(s["metric"], s["strategy"]): s["value"] for s in metadata["scores"]}
+    assert right == pytest.approx(scores["accuracy", "hold-out"])
+    about = json.loads((tmp_path / "scored.csv.json").read_text())
+    assert about["model_name"] == "penguins" and about["model_version"] == 1
+    assert about["counts"]["records"] == len(rows)
+
+
+def test_records_keep_order_and_number_whatever_they_hold(trained: Path, tmp_path: Path,
+                                                          run_stage: Run) -> None:
+    table = tmp_path / "in put.csv"
+    table.write_text("id,petal_width,petal_length,sepal_width,sepal_length,extra\n"
+                     "a,0.2,1.4,3.5,5.1,x\n"  # a setosa
+                     "b,0.2,1.4\n"  # too short
+                     "\n"
+                     "c,?,NA,,5.1,x\n"  # missing words
+                     "d,wide,1.4,3.5,5.1,x\n"  # no number
+                     'e,"2.5",6.0,3.3,6.3,"x\ny"\n'  # a virginica, over two lines
+                     "f,2.5,6.0,3.3,6.3,x,y,z\n"  # too long
+                     "g, 2.5 ,6,3.3,6.3,x\n", encoding="utf-8")
+    out = tmp_path / "scored.csv"
+    done = run_stage(trained, "prediction", "--model-name", "iris", "--input", table, "--output",
+                     out, "--keep", "id", check=False)
+    assert done.returncode == 1, done.stderr  # more than 1 % without an answer; the file is whole
+    assert "ignored columns that the model doesn't know: id, extra" in done.stdout
+    rows = read_csv(out)
+    assert [row["id"] for row in rows] == ["a", "", "c", "d", "e", "", "g"]
+    assert [row["prediction"] for row in rows][0::4] == ["setosa", "virginica"]
+    assert rows[6]["prediction"] == "virginica" and rows[2]["prediction"]
+    assert rows[1]["error"] == "line 3: 3 cells instead of 6"
+    assert rows[3]["error"] == "column petal_width: wide is not a number"
+    assert rows[3]["prediction"] == rows[3]["probability_setosa"] == ""
+    again = run_stage(trained, "prediction", "--model-name", "iris", "--input", table, "--output",
+                      out, "--max-rejects", "0.5")
+    assert "7 records, 3 without an answer" in again.stdout
+
+
+def test_csv_and_parquet_in_and_out_agree_with_the_model(trained: Path, tmp_path: Path,
+                                                         run_stage: Run) -> None:
+    import duckdb
+    raw, parquet = trained / "data/raw/penguins.csv", tmp_path / "penguins.parquet"
+    duckdb.sql(f"COPY (FROM read_csv('{raw}', nullstr='NA')) TO '{parquet}'")
+    outputs = [tmp_path / name for name in ("a.csv", "b.csv", "c.parquet")]
+    for source, out in ((raw, outputs[0]), (parquet, outputs[1]), (parquet, outputs[2])):
+        run_stage(trained, "prediction", "--model-name", "penguins", "--input", source,
+                  "--output", out, "--keep", "year")
+    assert outputs[0].read_bytes() == outputs[1].read_bytes()
+    table = duckdb.sql(f"FROM '{outputs[2]}'")
+    assert [str(kind) for kind in table.types] == ["VARCHAR"] * 2 + ["DOUBLE"] * 3 + ["VARCHAR"]
+    for row, typed in zip(read_csv(outputs[0]), table.fetchall(), strict=True):
+        assert row["prediction"] == typed[1]
+        assert [float(row[f"probability_{name}"]) for name in ("Adelie", "Chinstrap", "Gentoo")] \
+            == list(typed[2:5])
+
+
+def test_integer_labels_stay_integers_beside_errors(project: Path, run_stage: Run,
+                                                    tmp_path: Path) -> None:
+    table = write_csv(tmp_path / "count.csv", [["x", "y"], *([i, i % 3] for i in range(60))])
+    run_stage(project, "train", "--data", table, "--target", "y", "--set", "max_iter=5",
+              "--folds", "2", "--no-report")
+    new = write_csv(tmp_path / "new.csv", [["x"], ["bad"], [1], [2]])
+    for out in (tmp_path / "out.csv", tmp_path / "out.parquet"):
+        run_stage(project, "prediction", "--input", new, "--output", out, "--max-rejects", 1)
+    assert [row["prediction"] in ("0", "1", "2") for row in read_csv(tmp_path / "out.csv")] == [
+        False, True, True]
+
+
+def test_unseen_categories_and_a_wider_number_are_answered(trained: Path, tmp_path: Path,
+                                                           run_stage: Run) -> None:
+    header = "island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year\n"
+    table = tmp_path / "new.csv"
+    table.write_text(header + "Atlantis,40,18.5,190.5,4e3,unknown,2031\n" + ",,,,,,\n")
+    out = tmp_path / "out.csv"
+    run_stage(trained, "prediction", "--model-name", "penguins", "--input", table, "--output", out)
+    assert all(row["prediction"] and not row["error"] for row in read_csv(out))
+
+
+def test_a_large_file_is_read_in_batches(trained: Path, tmp_path: Path, run_stage: Run) -> None:
+    rows = [[5.1, 3.5, 1.4, 0.2], [6.3, 3.3, 6.0, 2.5]] * 25_000
+    rows[30_000] = [1, 2, 3]
+    table = write_csv(tmp_path / "large.csv", [HEADER, *rows])
+    out = tmp_path / "out.csv"
+    run_stage(trained, "prediction", "--model-name", "iris", "--input", table, "--output", out)
+    answers = [row["prediction"] for row in read_csv(out)]
+    assert answers[30_000] == ""
+    assert answers[:30_000] == ["setosa", "virginica"] * 15_000
+    assert answers[30_001:] == ["virginica", *["setosa", "virginica"] * 9_999]
+
+
+@pytest.mark.parametrize(("words", "parts"), [
+    (("--input", "nope.csv"), ("nope.csv",)),
+    (("--input", "data/raw"), ("is a folder",)),
+    (("--input", "data/raw/cars.csv"), ("lacks the column(s) 'sepal_length', 'sepal_width'",)),
+    (("--input", "data/raw/iris.csv", "--output", "x.xlsx"), ("x.xlsx", ".csv or .parquet")),
+    (("--input", "data/raw/iris.csv", "--output", "data/raw/iris.csv"), ("is the input itself",)),
+    (("--input", "data/raw/iris.csv", "--output", "models.csv/"), ()),
+    (("--input", "data/raw/iris.csv", "--keep", "colour"), ("--keep colour",)),
+    (("--keep", "colour"), ("--keep colour",)),
+    (("--model-name", "irsi"), ("'irsi'", "known: cars-v1, iris-v1, penguins-v1")),
+    (("--model-version", "7"), ("version 7", "known: iris-v1")),
+    (("--model-path", "models/iris-v9.skops"), ("iris-v9", "known: ")),
+    (("--model-path", "models/iris.pkl"), ("not a model file", "runs code")),
+])
+def test_mistakes_are_one_line(trained: Path, run_stage: Run, words: tuple[str, ...],
+                               parts: tuple[str, ...]) -> None:
+    name = () if set(words) & {"--model-name", "--model-path"} else ("--model-name", "iris")
+    done = run_stage(trained, "prediction", *name, *words, check=False)
+    if parts:
+        assert_refused(done, *parts)
+    shutil.rmtree(trained / "models.csv", ignore_errors=True)
+
+
+def test_another_delimiter_is_named(trained: Path, tmp_path: Path, run_stage: Run) -> None:
+    table = tmp_path / "semi.csv"
+    table.write_text(";".join(HEADER) + "\n5.1;3.5;1.4;0.2\n" * 3)
+    words = ("prediction", "--model-name", "iris", "--input", table)
+    assert_refused(run_stage(trained, *words, check=False), "--delimiter semicolon")
+    out = tmp_path / "out.csv"
+    run_stage(trained, *words, "--delimiter", "semicolon", "--output", out)
+    assert read_csv(out)[0]["prediction"] == "setosa"
