@@ -15,6 +15,8 @@ unexport ARGS MAKEFLAGS MFLAGS
 
 PY = $(if $(filter none,$(PY_ENV)),"$${PYTHON:-python3}",.venv/bin/python)
 MARKED = slow or browser or docker
+# Two tests at a time, a file's tests in one process: most of a test is a child's start.
+PARALLEL = -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 # Targets are stages, one feeds the next; what can be parallel is parallel inside them.
@@ -45,12 +47,12 @@ test:                ## all that must hold: lint, types, tests with coverage, bo
 test: lint .tests-with-coverage count-test-files count-report-files
 .tests-with-coverage: .environment-dev
 	@rm -f .coverage .coverage.*
-	@$(PY) -m coverage run -m pytest -m "not ($(MARKED))" $(value ARGS)
+	@$(PY) -m coverage run -m pytest $(PARALLEL) -m "not ($(MARKED))" $(value ARGS)
 	@$(PY) -m coverage combine --quiet
 	@$(PY) -m coverage report --fail-under=$(COVERAGE_FLOOR)
 
 test-all: .environment-dev  ## what test leaves out: slow tests, a browser, a container engine
-	@$(PY) -m pytest -rs -m "$(MARKED)" $(value ARGS)
+	@$(PY) -m pytest $(PARALLEL) -rs -m "$(MARKED)" $(value ARGS)
 
 pytest: .environment-dev  ## tests only: [-k WORD tests/test_x.py]
 	@$(PY) -m pytest -m "not ($(MARKED))" $(value ARGS)

@@ -21,7 +21,7 @@ import click
 from mlmonkey.errors import UserError
 from mlmonkey.files import whole_file, write_json
 from src.helpers.configuration import Config, progress_shown, script
-from src.helpers.choosing import load_chosen, model_options
+from src.helpers.choosing import choose, load_chosen, model_options
 from src.helpers.datasets import read_profile
 from src.settings import load_settings, relative
 
@@ -47,8 +47,8 @@ def main(config: Config) -> int:
     import duckdb
 
     from src.helpers.batches import MEMORY_LIMIT, hold_out_batch, open_input
+    output = choose_output(config)
     model = load_chosen(config)
-    output = choose_output(config, model.identifier.name)
     keep = [name.strip() for name in (config.keep or "").split(",") if name.strip()]
     counts = {"records": 0, "errors": 0, "seconds": 0.0}
     about: dict[str, Any] = {"model": model.metadata["model_identifier"],
@@ -76,19 +76,23 @@ def main(config: Config) -> int:
     return int(counts["errors"] > config.max_rejects * counts["records"])
 
 
-def choose_output(config: Config, name: str) -> Path:
-    """Where the answers go.
+def choose_output(config: Config) -> Path:
+    """Where the answers go, before anything heavy is loaded.
 
     Raises:
-        UserError: for an ending that is neither CSV nor Parquet, or the input itself.
+        UserError: for an unreadable input, an ending that is neither CSV nor Parquet, or an
+            output that is the input itself.
     """
-    stem = config.input.stem if config.input else name
+    from src.etl.detect import check_readable
+    if config.input:
+        check_readable(config.input)
+    stem = config.input.stem if config.input else choose(config)[1].name
     output: Path = config.output or load_settings().predictions / f"{stem}.csv"
     if output.suffix not in FORMATS:
         raise UserError(f"--output {output}: write it as {' or '.join(FORMATS)}")
     if output.is_dir():
         raise UserError(f"--output {output} is a folder; name a file in it: "
-                        f"--output '{output / (name + '.csv')}'")
+                        f"--output '{output / (stem + '.csv')}'")
     if config.input and output.resolve() == config.input.resolve():
         raise UserError(f"--output {output} is the input itself; choose another name")
     return output

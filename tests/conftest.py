@@ -5,12 +5,15 @@ Every copy lies under a name with a blank and a letter beyond ASCII: nothing may
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from mlmonkey.files import lock
 
 ROOT = Path(__file__).resolve().parent.parent
 RAW = ("iris.csv", "penguins.csv", "cars.csv")
@@ -79,11 +82,21 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, run_make: Run) -> Path:
-    """A copy in which the three shipped tables were trained with make; read it, don't change it."""
-    folder = copy_project(tmp_path_factory.mktemp("trained") / "my prøject")
-    run_make(folder, "train")
-    run_make(folder, "train", "ARGS=--data data/raw/penguins.csv --target species")
-    run_make(folder, "train", "ARGS=--data data/raw/cars.csv --target mpg")
+    """A copy in which the three shipped tables were trained with make; read it, don't change it.
+
+    The processes of one test run share it: the first one trains, the others wait.
+    """
+    shared = tmp_path_factory.getbasetemp().parent
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shared = tmp_path_factory.mktemp("shared")
+    folder, complete = shared / "trained" / "my prøject", shared / "complete"
+    with lock(shared / "lock", "the trained copy"):
+        if not complete.exists():
+            copy_project(folder)
+            run_make(folder, "train")
+            run_make(folder, "train", "ARGS=--data data/raw/penguins.csv --target species")
+            run_make(folder, "train", "ARGS=--data data/raw/cars.csv --target mpg")
+            complete.touch()
     return folder
 
 
@@ -91,6 +104,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory, run_make: Run) -> Path:
 def trained_copy(trained: Path, tmp_path: Path) -> Path:
     """A copy of the trained project, to be changed."""
     return Path(shutil.copytree(trained, tmp_path / "my prøject"))
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+    return port
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], *parts: str) -> None:

@@ -1,0 +1,129 @@
+"""Prose is tested: every command in README and docs runs, every target and option appears."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Run, clean_environment, copy_project
+
+from src.helpers.configuration import SECTIONS
+
+PAGES = ("README.md", "docs/HOWTO.md")
+SERVER = "make deploy-endpoint"
+
+
+def commands(page: str) -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+    lines = [line.split("    #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_project(tmp_path_factory.mktemp("docs") / "my prøject")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_works_as_it_stands(folder: Path, page: str) -> None:
+    found = [line for line in commands(page) if line != "make test"]
+    assert len(found) > 5
+    for line in found:
+        assert line.startswith(("make ", "curl ")), line
+        if not line.startswith((SERVER, "curl")):
+            done = subprocess.run(line, shell=True, cwd=folder, env=clean_environment(), text=True,
+                                  capture_output=True, timeout=300)
+            assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.fixture
+def served(folder: Path, run_stage: Run, free_port: int) -> Iterator[int]:
+    """The README's own endpoint command, on a free port."""
+    line = next(line for line in commands("README.md") if line.startswith(SERVER))
+    run_stage(folder, "train")
+    words = shlex.split(line.replace("5000", str(free_port)))
+    server = subprocess.Popen(words, cwd=folder, env=clean_environment(), text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert server.stdout
+    lines = iter(server.stdout.readline, "")
+    assert any("curl" in line for line in lines)
+    wait_until_ready(free_port)
+    yield free_port
+    server.terminate()
+    server.communicate(timeout=30)
+
+
+def wait_until_ready(port: int) -> None:
+    import time
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=5)
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("the endpoint never became ready")
+
+
+def test_the_readme_ends_in_a_prediction_over_http(served: int) -> None:
+    line = next(line for line in commands("README.md") if line.startswith("curl"))
+    words = shlex.split(line.replace("5000", str(served)))
+    request = urllib.request.Request(f"http://{words[2]}", words[-1].encode(),
+                                     {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        content = json.load(answer)
+    assert content["result"] == ["setosa"] and len(content["probabilities"][0]) == 3
+
+
+def test_the_first_commands_are_the_ones_that_ci_runs() -> None:
+    assert commands("README.md")[:2] == ["make train", "make test"]
+    assert re.findall(r"^make .*$", (ROOT / ".ci/run").read_text(), re.MULTILINE) == [
+        "make test", "make test-all"]
+
+
+def test_every_target_is_in_the_docs() -> None:
+    prose = "".join((ROOT / page).read_text(encoding="utf-8") for page in (*PAGES, "AGENTS.md"))
+    helped = subprocess.run(["make", "help"], cwd=ROOT, text=True, capture_output=True, check=True)
+    for target in ("train", "prediction", "evaluate", "deploy-endpoint", "report", "init", "test",
+                   "test-all", "help", "lint"):
+        assert f"make {target}" in prose and f"  {target} " in helped.stdout, target
+
+
+def test_every_option_in_the_docs_exists() -> None:
+    known = {name for module in SECTIONS.values() for option in import_module(module).main.params
+             for name in option.opts + option.secondary_opts} | {"--help", "--show-config"}
+    for page in PAGES:
+        for name in re.findall(r"(?<![\w-])--[a-z][a-z-]+", (ROOT / page).read_text()):
+            assert name in known, (page, name)
+
+
+def test_every_file_in_the_docs_exists() -> None:
+    for page in (*PAGES, "AGENTS.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for name in re.findall(r"\b(?:src|mlmonkey|tests|docs|benchmarks)/[\w/]+\.\w+", text):
+            assert (ROOT / name).is_file(), (page, name)
+
+
+def test_every_package_table_row_is_true() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\w, -]+) \| `(requirements[\w-]*\.txt)`", text, re.M)
+    assert len(rows) == 2
+    for names, file in rows:
+        listed = (ROOT / file).read_text().lower()
+        for name in names.split(", "):
+            assert f"\n{name.lower()}==" in listed, (name, file)
+
+
+def test_no_file_names_this_machine() -> None:
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if files.returncode:
+        pytest.skip("not a git repository")
+    for name in filter(None, files.stdout.split("\0")):
+        content = (ROOT / name).read_bytes()
+        for word in (str(ROOT).encode(), str(Path.home()).encode() + b"/", sys.prefix.encode()):
+            assert word not in content, (name, word)
