@@ -8,12 +8,9 @@ A hash beside a file stops accidents, not somebody who can write both.
 """
 
 import hashlib
-import io
 import json
 import os
 import re
-import warnings
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,13 +19,14 @@ from typing import Any, NamedTuple
 
 from mlmonkey.errors import UserError
 from mlmonkey.files import lock, sha256_of_text, try_lock, write_json
+from mlmonkey.golden import Prediction, golden_difference, moved_versions, predict_with
+from mlmonkey.model_files import deserialize
 
 NAME_PATTERN = re.compile(r"\w[\w .+-]{0,99}")
 VERSION_PATTERN = re.compile(rf"(?P<name>{NAME_PATTERN.pattern})-v(?P<version>[1-9]\d{{0,8}})")
 FORMATS = {".skops": "skops", ".joblib": "joblib"}
 REFUSED = {".pkl": "a pickle runs code when it is opened", ".pt": "it is a pickle inside",
            ".pickle": "a pickle runs code when it is opened"}
-RELATIVE_TOLERANCE = 1e-9
 
 
 class ModelId(NamedTuple):
@@ -39,13 +37,6 @@ class ModelId(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.name}-v{self.version}"
-
-
-class Prediction(NamedTuple):
-    """Answers for n rows: labels (n,), and probabilities (n, classes) or None for regression."""
-
-    labels: Any
-    probabilities: Any
 
 
 @dataclass(frozen=True)
@@ -65,14 +56,6 @@ class LoadedModel:
     def predict(self, frame: Any) -> Prediction:
         """Predict for a canonical frame (n, features); see mlmonkey.schema."""
         return predict_with(self.estimator, frame)
-
-
-def predict_with(estimator: Any, frame: Any) -> Prediction:
-    """Labels and probabilities of a fitted estimator; the label is the most probable class."""
-    if not hasattr(estimator, "predict_proba"):
-        return Prediction(estimator.predict(frame), None)
-    probabilities = estimator.predict_proba(frame)
-    return Prediction(estimator.classes_[probabilities.argmax(axis=1)], probabilities)
 
 
 @dataclass(frozen=True)
@@ -216,9 +199,10 @@ class ModelStore:
         Raises:
             UserError: when a label, or a number beyond 1e-9 relative, differs from training.
         """
-        difference = golden_difference(model)
+        difference = golden_difference(model.estimator, model.metadata["golden"],
+                                       model.metadata["schema"])
         if difference:
-            moved = _moved_versions(model.metadata)
+            moved = moved_versions(model.metadata)
             raise UserError(
                 f"{model.identifier} refuses to answer: its golden rows give other numbers than "
                 f"in training ({difference}{'; ' + moved if moved else ''}); train anew here: "
@@ -285,7 +269,8 @@ class ModelStore:
         path = self.models / name
         again = "put the right file back or train anew: make train"
         if _stem(name) != str(identifier) or Path(name).name != name:
-            raise UserError(f"metadata of {identifier} names {name!r}, which isn't its file; {again}")
+            raise UserError(f"metadata of {identifier} names {name!r}, which isn't its file; "
+                            f"{again}")
         if path.is_symlink() or path.resolve().parent != self.models.resolve():
             raise UserError(f"{path} is a link; a model's files are regular files; {again}")
         if artifact["role"] == "model" and path.suffix not in FORMATS:
@@ -339,115 +324,8 @@ def check_name(name: str) -> str:
     return name
 
 
-def serialize(estimator: Any, kind: str) -> bytes:
-    """The bytes of a fitted estimator; `kind` is skops (runs no code) or joblib (a pickle)."""
-    if kind == "skops":
-        import skops.io
-        return _repeatable(skops.io.dumps(estimator))
-    import joblib
-    buffer = io.BytesIO()
-    joblib.dump(estimator, buffer)
-    return buffer.getvalue()
-
-
-def _repeatable(content: bytes) -> bytes:
-    """A skops file without memory addresses and times: equal models have equal bytes."""
-    old = zipfile.ZipFile(io.BytesIO(content))
-    numbers: dict[str, str] = {}
-
-    def renumbered(node: Any) -> Any:
-        if isinstance(node, list):
-            return [renumbered(each) for each in node]
-        if not isinstance(node, dict):
-            return node
-        node = {key: renumbered(value) for key, value in node.items()}
-        if "__id__" in node:
-            number = numbers.setdefault(str(node["__id__"]), str(len(numbers) + 1))
-            node["__id__"] = int(number)
-        if "file" in node and node.get("__loader__") != "DictNode":
-            stem, dot, ending = str(node["file"]).partition(".")
-            node["file"] = numbers.setdefault(stem, str(len(numbers) + 1)) + dot + ending
-        return node
-    schema = renumbered(json.loads(old.read("schema.json")))
-    members = {"schema.json": json.dumps(schema).encode()}
-    for name in old.namelist():
-        stem, dot, ending = name.partition(".")
-        if name != "schema.json":
-            members[numbers[stem] + dot + ending] = old.read(name)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as new:
-        for name in sorted(members):
-            new.writestr(zipfile.ZipInfo(name), members[name], zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
-
-
-def deserialize(content: bytes, kind: str, trusted: Sequence[str], file: str) -> Any:
-    """The estimator in bytes that were vouched for; a skops file may hold trusted types only."""
-    if kind == "joblib":
-        import joblib
-        return joblib.load(io.BytesIO(content))
-    import skops.io
-    try:
-        foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - set(trusted))
-    except Exception as error:  # whatever a malformed archive makes the parser raise
-        raise UserError(f"{file} is not a readable skops file ({_line(error)}); "
-                        "train anew: make train") from None
-    if foreign:
-        raise UserError(f"{file} holds types that this project does not trust: "
-                        f"{', '.join(foreign)}; add them to the list of trusted types "
-                        "if they are yours")
-    return skops.io.loads(content, trusted=list(trusted))
-
-
-def golden_outputs(estimator: Any, rows: Sequence[Any], schema: Sequence[Any]) -> dict[str, Any]:
-    """What a model answers to the golden rows, as JSON."""
-    from mlmonkey.schema import frame_from_rows
-    frame, _ = frame_from_rows(rows, schema)
-    labels, probabilities = predict_with(estimator, frame)
-    return {"predictions": labels.tolist(),
-            "probabilities": None if probabilities is None else probabilities.tolist()}
-
-
-def golden_difference(model: LoadedModel) -> str | None:
-    """Where the golden rows' answers differ from training, in words; None when they agree."""
-    golden = model.metadata["golden"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # other library versions warn; the numbers decide
-        seen = golden_outputs(model.estimator, golden["rows"], model.metadata["schema"])
-    for key in ("predictions", "probabilities"):
-        for row, (was, now) in enumerate(zip(golden[key] or [], seen[key] or [], strict=True)):
-            if not _same(was, now):
-                return f"row {row}: {was} became {now}"
-    return None
-
-
-def _same(was: Any, now: Any) -> bool:
-    if isinstance(was, list):
-        return len(was) == len(now) and all(map(_same, was, now))
-    if isinstance(was, float):
-        return abs(was - now) <= max(RELATIVE_TOLERANCE * max(abs(was), abs(now)), 1e-15)
-    return bool(was == now)
-
-
-def _moved_versions(metadata: Mapping[str, Any]) -> str:
-    from importlib.metadata import PackageNotFoundError, version
-    moved = []
-    for package, was in metadata.get("environment", {}).get("libraries", {}).items():
-        try:
-            now = version(package)
-        except PackageNotFoundError:
-            now = "not installed"
-        if was != now:
-            moved.append(f"{package} {was} -> {now}")
-    return ", ".join(moved)
-
-
 def _stem(file_name: str) -> str:
     """The identifier part of `iris-v1.skops` and `iris-v1.features.txt`."""
     match = re.match(rf"{VERSION_PATTERN.pattern}(?=\.(skops|joblib|features\.txt|patch)$)",
                      file_name)
     return match[0] if match else ""
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -33,7 +33,8 @@ def print_scores(metadata: Mapping[str, Any]) -> None:
         for strategy in strategies:
             value = scores[strategy].get(metric)
             std = spread.get((strategy, metric))
-            text = "-" if value is None else f"{value:.4g}" + ("" if std is None else f" +- {std:.2g}")
+            text = "-" if value is None else f"{value:.4g}"
+            text += "" if std is None else f" +- {std:.2g}"
             base = dummy.get(strategy, {}).get(metric)
             line += f"  {text:>24}  {'-' if base is None else format(base, '.4g'):>9}"
         print(line)

@@ -17,9 +17,10 @@ from tqdm import tqdm
 
 from mlmonkey import metadata as md
 from mlmonkey.errors import UserError
+from mlmonkey.golden import Prediction, golden_difference, golden_outputs, predict_with
+from mlmonkey.model_files import deserialize, serialize
 from mlmonkey.schema import draw_rows
-from mlmonkey.store import (LoadedModel, ModelId, ModelStore, Prediction, check_name, deserialize,
-                            golden_outputs, predict_with, serialize)
+from mlmonkey.store import ModelId, ModelStore, check_name
 from src.helpers import freshness
 from src.helpers.configuration import Config, nearest, progress_shown, secret_values
 from src.helpers.datasets import model_store
@@ -246,7 +247,9 @@ def save(store: ModelStore, identifier: ModelId, model: Any,
     content, file = serialize(model, config.format), f"{identifier}.{config.format}"
     # a model that could not be loaded again must not come into being
     loaded = deserialize(content, config.format, store.trusted, file)
-    store.replay(LoadedModel(identifier, {"golden": golden, "schema": table.schema}, loaded))
+    if difference := golden_difference(loaded, golden, table.schema):
+        raise UserError(f"{recipe.algorithm} gives other numbers when it is loaded again "
+                        f"({difference}); nothing was saved; try --format joblib")
     artifacts = [md.write_artifact(store.models, file, "model", config.format, content)]
     if recipe.functions:
         text = (ROOT / freshness.FEATURES_CODE).read_bytes()

@@ -18,7 +18,8 @@ SCHEMA = [{"name": "number", "dtype": "number"}, {"name": "text", "dtype": "text
 
 
 def frame(numbers: list[Any], texts: list[Any], dates: list[Any]) -> pd.DataFrame:
-    return canonical_frame({"number": numbers, "text": texts, "date": np.array(dates, dtype="datetime64[us]")}, SCHEMA)
+    moments = np.array(dates, dtype="datetime64[us]")
+    return canonical_frame({"number": numbers, "text": texts, "date": moments}, SCHEMA)
 
 
 def fitted(model: str, task: str, X: pd.DataFrame, y: Any) -> Any:

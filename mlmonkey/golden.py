@@ -1,0 +1,61 @@
+"""Golden rows: drawn from the schema, answered in training, and answered again at every load."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mlmonkey.metadata import installed_versions
+
+RELATIVE_TOLERANCE = 1e-9
+
+
+class Prediction(NamedTuple):
+    """Answers for n rows: labels (n,), and probabilities (n, classes) or None for regression."""
+
+    labels: Any
+    probabilities: Any
+
+
+def predict_with(estimator: Any, frame: Any) -> Prediction:
+    """Labels and probabilities of a fitted estimator; the label is the most probable class."""
+    if not hasattr(estimator, "predict_proba"):
+        return Prediction(estimator.predict(frame), None)
+    probabilities = estimator.predict_proba(frame)
+    return Prediction(estimator.classes_[probabilities.argmax(axis=1)], probabilities)
+
+
+def golden_outputs(estimator: Any, rows: Sequence[Any], schema: Sequence[Any]) -> dict[str, Any]:
+    """What a model answers to the golden rows, as JSON."""
+    from mlmonkey.schema import frame_from_rows
+    frame, _ = frame_from_rows(rows, schema)
+    labels, probabilities = predict_with(estimator, frame)
+    return {"predictions": labels.tolist(),
+            "probabilities": None if probabilities is None else probabilities.tolist()}
+
+
+def golden_difference(estimator: Any, golden: Mapping[str, Any],
+                      schema: Sequence[Any]) -> str | None:
+    """Where the golden rows' answers differ from training, in words; None when they agree."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # other library versions warn; the numbers decide
+        seen = golden_outputs(estimator, golden["rows"], schema)
+    for key in ("predictions", "probabilities"):
+        for row, (was, now) in enumerate(zip(golden[key] or [], seen[key] or [], strict=True)):
+            if not _same(was, now):
+                return f"row {row}: {was} became {now}"
+    return None
+
+
+def _same(was: Any, now: Any) -> bool:
+    if isinstance(was, list):
+        return len(was) == len(now) and all(map(_same, was, now))
+    if isinstance(was, float):
+        return abs(was - now) <= max(RELATIVE_TOLERANCE * max(abs(was), abs(now)), 1e-15)
+    return bool(was == now)
+
+
+def moved_versions(metadata: Mapping[str, Any]) -> str:
+    """Libraries whose version differs from the training's, in words."""
+    was = metadata["environment"]["libraries"]
+    now = installed_versions(was)
+    return ", ".join(f"{name} {was[name]} -> {now[name]}" for name in was if was[name] != now[name])

@@ -1,0 +1,73 @@
+"""The bytes of a model: skops files, which run no code, or joblib for those who want it."""
+
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from typing import Any
+
+from mlmonkey.errors import UserError
+
+
+def serialize(estimator: Any, kind: str) -> bytes:
+    """The bytes of a fitted estimator; `kind` is skops (runs no code) or joblib (a pickle)."""
+    if kind == "skops":
+        import skops.io
+        return _repeatable(skops.io.dumps(estimator))
+    import joblib
+    buffer = io.BytesIO()
+    joblib.dump(estimator, buffer)
+    return buffer.getvalue()
+
+
+def _repeatable(content: bytes) -> bytes:
+    """A skops file without memory addresses and times: equal models have equal bytes."""
+    old = zipfile.ZipFile(io.BytesIO(content))
+    numbers: dict[str, str] = {}
+
+    def renumbered(node: Any) -> Any:
+        if isinstance(node, list):
+            return [renumbered(each) for each in node]
+        if not isinstance(node, dict):
+            return node
+        node = {key: renumbered(value) for key, value in node.items()}
+        if "__id__" in node:
+            number = numbers.setdefault(str(node["__id__"]), str(len(numbers) + 1))
+            node["__id__"] = int(number)
+        if "file" in node and node.get("__loader__") != "DictNode":
+            stem, dot, ending = str(node["file"]).partition(".")
+            node["file"] = numbers.setdefault(stem, str(len(numbers) + 1)) + dot + ending
+        return node
+    schema = renumbered(json.loads(old.read("schema.json")))
+    members = {"schema.json": json.dumps(schema).encode()}
+    for name in old.namelist():
+        stem, dot, ending = name.partition(".")
+        if name != "schema.json":
+            members[numbers[stem] + dot + ending] = old.read(name)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in sorted(members):
+            new.writestr(zipfile.ZipInfo(name), members[name], zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def deserialize(content: bytes, kind: str, trusted: Sequence[str], file: str) -> Any:
+    """The estimator in bytes that were vouched for; a skops file may hold trusted types only."""
+    if kind == "joblib":
+        import joblib
+        return joblib.load(io.BytesIO(content))
+    import skops.io
+    try:
+        foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - set(trusted))
+    except Exception as error:  # whatever a malformed archive makes the parser raise
+        raise UserError(f"{file} is not a readable skops file ({_line(error)}); "
+                        "train anew: make train") from None
+    if foreign:
+        raise UserError(f"{file} holds types that this project does not trust: "
+                        f"{', '.join(foreign)}; add them to the list of trusted types "
+                        "if they are yours")
+    return skops.io.loads(content, trusted=list(trusted))
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
