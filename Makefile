@@ -64,8 +64,9 @@ lint: .environment-dev  ## flake8 and mypy
 	@$(PY) -m flake8
 	@$(PY) -m mypy --disallow-untyped-defs --ignore-missing-imports --no-error-summary src mlmonkey
 
-format: .environment-dev  ## black, 100 columns
-	@$(PY) -m black --quiet --line-length 100 setup.py src mlmonkey tests
+format: .environment-dev  ## autopep8: mend what flake8 would complain of, and nothing else
+	@$(PY) -m autopep8 --in-place --recursive --max-line-length 100 \
+		setup.py src mlmonkey tests benchmarks
 
 count-test-files:    ## how many test files there are; none is an error
 	@count=$$(find tests -name 'test_*.py' 2>/dev/null | wc -l | tr -d ' '); echo "$$count test files"; \

@@ -35,7 +35,8 @@ CORE = [
 
 # A plain literal: src/helpers/environment.py reads the names from this text.
 EXTRAS = {
-    "dev": ["black", "build", "coverage>=7.10", "flake8", "hypothesis", "mypy", "pytest", "tox"],
+    "dev": ["autopep8", "build", "coverage>=7.10", "flake8", "hypothesis", "mypy", "pytest",
+            "pytest-xdist", "tox"],
     "jupyter": ["ipykernel>=6.29", "jupyterlab>=4.4", "matplotlib>=3.10"],
     "torch": ["torch==2.13.0"],
 }

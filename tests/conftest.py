@@ -3,6 +3,8 @@
 Every copy lies under a name with a blank and a letter beyond ASCII: nothing may trip over that.
 """
 
+import csv
+import json
 import os
 import shutil
 import socket
@@ -10,10 +12,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mlmonkey.files import lock
+from mlmonkey.metadata import validate
 
 ROOT = Path(__file__).resolve().parent.parent
 RAW = ("iris.csv", "penguins.csv", "cars.csv")
@@ -104,6 +108,22 @@ def trained(tmp_path_factory: pytest.TempPathFactory, run_make: Run) -> Path:
 def trained_copy(trained: Path, tmp_path: Path) -> Path:
     """A copy of the trained project, to be changed."""
     return Path(shutil.copytree(trained, tmp_path / "my prøject"))
+
+
+def read_metadata(project: Path, identifier: str) -> dict[str, Any]:
+    """A model's metadata, checked against its schema."""
+    path = project / "models" / "metadata" / f"{identifier}.json"
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    validate(content)
+    return content
+
+
+def write_table(project: Path, name: str, header: list[str], rows: list[list[Any]]) -> str:
+    """A raw table; returns what --data takes."""
+    path = project / "data" / "raw" / name
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return f"data/raw/{name}"
 
 
 @pytest.fixture

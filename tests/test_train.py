@@ -1,16 +1,14 @@
 """Training as a user types it: what comes out, what it says, and every mistake it meets."""
 
-import csv
 import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
-from conftest import Run, assert_refused, copy_project
+from conftest import Run, assert_refused, copy_project, read_metadata, write_table
 
-from mlmonkey.metadata import read_scores, validate
+from mlmonkey.metadata import read_scores
 
 FAST = ("--set", "max_iter=5", "--folds", "2", "--no-report")
 
@@ -19,20 +17,6 @@ FAST = ("--set", "max_iter=5", "--folds", "2", "--no-report")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose models and datasets these tests may add to."""
     return copy_project(tmp_path_factory.mktemp("train") / "my prøject")
-
-
-def read_metadata(project: Path, identifier: str) -> dict[str, Any]:
-    path = project / "models" / "metadata" / f"{identifier}.json"
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    validate(content)
-    return content
-
-
-def write_table(project: Path, name: str, header: list[str], rows: list[list[Any]]) -> str:
-    path = project / "data" / "raw" / name
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([header, *rows])
-    return f"data/raw/{name}"
 
 
 @pytest.mark.parametrize(("name", "task", "rows", "headline", "at_least"), [
@@ -221,61 +205,6 @@ MODELS["neighbours"] = neighbours
     trusted.write_text(trusted.read_text().replace("TRUSTED = (\n", f"TRUSTED = (\n{names}"))
     run_stage(project, "train", "--model", "neighbours", "--name", "near", "--no-report")
     assert "predictions:" in run_stage(project, "prediction", "--model-name", "near").stdout
-
-
-@pytest.mark.parametrize(("words", "parts"), [
-    (("--target", "specie"), ("no column 'specie'", "did you mean 'species'?")),
-    (("--model", "bosting"), ("bosting", "did you mean 'boosting'?")),
-    (("--set", "max_itr=7"), ("max_itr", "did you mean 'max_iter'?")),
-    (("--set", "max_iter=-7"), ("max_iter", "-7")),
-    (("--set", "max_iter"), ("KEY=VALUE",)),
-    (("--folds", "1"), ("--folds",)),
-    (("--name", "a/b"), ("'a/b'", "--name NAME")),
-    (("--name", ""), ("--name NAME",)),
-    (("--data", "data/raw/iri.csv"), ("data/raw/iri.csv", "did you mean 'iris.csv'?")),
-    (("--data", "data/raw"), ("data/raw is a folder",)),
-    (("--data", "data/raw/penguins.csv"), ("Its columns: species, island", "--target 'species'")),
-])
-def test_mistakes_are_one_line(bench: Path, run_stage: Run, words: tuple[str, ...],
-                               parts: tuple[str, ...]) -> None:
-    name = () if "--name" in words else ("--name", "mistake")
-    assert_refused(run_stage(bench, "train", *words, *name, check=False), *parts)
-    assert not list((bench / "models").glob("*mistake*"))
-
-
-@pytest.mark.parametrize(("file", "content", "parts"), [
-    ("empty.csv", b"", ("is empty",)),
-    ("noise.csv", bytes(range(256)) * 9, ("is not a table",)),
-    ("two.csv", b"x,y\n1,a\n2,b\n", ("2 row(s)", "at least 10")),
-    ("one-class.csv", b"x,y\n" + b"1,a\n" * 20, ("one value only", "--target COLUMN")),
-    ("missing.csv", b"x,y\n" + b"1,\n" * 20, ("missing in every row", "--target x")),
-    ("single.csv", b"y\n" + b"1\n2\n" * 20, ("no column besides the target",)),
-    ("day.csv", b"x,y\n" + b"1,2024-01-01\n2,2024-01-02\n" * 9, ("is a date",)),
-    ("ids.csv", b"x,y\n" + b"".join(b"1,id%d\n" % i for i in range(60)), ("too many to be",)),
-    ("cut.parquet", b"PAR1 and no more", ("not a readable Parquet file",)),
-])
-def test_tables_that_teach_nothing_are_one_line(bench: Path, run_stage: Run, tmp_path: Path,
-                                                file: str, content: bytes,
-                                                parts: tuple[str, ...]) -> None:
-    (tmp_path / file).write_bytes(content)
-    done = run_stage(bench, "train", "--data", tmp_path / file, "--target", "y", check=False)
-    assert_refused(done, *parts)
-
-
-def test_a_name_belongs_to_one_source_and_target(trained_copy: Path, run_stage: Run) -> None:
-    done = run_stage(trained_copy, "train", "--target", "petal_width", check=False)
-    assert_refused(done, "belongs to data/raw/iris.csv", "--name 'iris-petal_width'")
-    words = ("--data", "data/raw/cars.csv", "--target", "mpg", "--name", "iris")
-    assert_refused(run_stage(trained_copy, "train", *words, check=False), "--name 'cars-mpg'")
-
-
-def test_a_folder_without_leave_to_write_is_one_line(bench: Path, run_stage: Run,
-                                                     tmp_path: Path) -> None:
-    blocked = tmp_path / "blocked"
-    blocked.write_text("a file where a folder is wanted: refused for root too")
-    done = run_stage(bench, "train", *FAST, "--name", "blocked", check=False,
-                     MODELS_DIR=str(blocked), MODELS_METADATA_DIR=str(blocked / "metadata"))
-    assert_refused(done, "blocked")
 
 
 def test_the_same_command_in_two_clones_gives_the_same_numbers(

@@ -278,7 +278,7 @@ def save(store: ModelStore, identifier: ModelId, model: Any,
         "environment": md.environment_block(freshness.pinned(), recipe.threads,
                                             None if patch is None else bool(patch)),
         "config": config.block(), "artifacts": artifacts, "golden": golden,
-        "evaluation": done["evaluation"].block, "timings": done["clock"].finished(),
+        "evaluation": without_private(done["evaluation"].block, table), "timings": done["clock"].finished(),
         "stage": freshness.train_record(profile, config),
     }
     md.write_metadata(store.metadata_path(identifier), metadata)
@@ -287,7 +287,7 @@ def save(store: ModelStore, identifier: ModelId, model: Any,
 
 def describe_target(table: Table, task: str) -> dict[str, Any]:
     """Classes and their counts, or the range of the numbers; no range when it is private."""
-    target = {"name": table.target["name"], "dtype": table.target["dtype"]}
+    target = {key: table.target[key] for key in ("name", "dtype", "private") if key in table.target}
     if task == "classification":
         classes, counts = np.unique(table.y, return_counts=True)
         return target | {"classes": classes.tolist(), "counts": counts.tolist()}
@@ -295,6 +295,14 @@ def describe_target(table: Table, task: str) -> dict[str, Any]:
         return target
     return target | {"minimum": float(table.y.min()), "maximum": float(table.y.max()),
                      "mean": float(table.y.mean())}
+
+
+def without_private(block: dict[str, Any], table: Table) -> dict[str, Any]:
+    """The evaluation as it may be shown: a private target's numbers have no axis."""
+    if not table.target.get("private"):
+        return block
+    return {key: value for key, value in block.items() if key not in ("edges",
+                                                                      "residual_quantiles")}
 
 
 def describe_data(profile: dict[str, Any], table: Table, parts: Parts,
