@@ -156,19 +156,18 @@ def to_parquet(rows: Path, path: Path, model: Any) -> None:
     """Give the written rows the types of the model's answers."""
     import duckdb
 
-    from src.etl.account import quoted
+    from src.etl.account import csv_sql, identifier, quoted
     answer = {"text": "VARCHAR", "boolean": "BOOLEAN", "integer": "BIGINT", "number": "DOUBLE"}
     target = model.metadata["target"]["dtype"] if model.classes else "number"
     types = {"prediction": answer[target]}
     types |= {f"probability_{label}": "DOUBLE" for label in model.classes or []}
     with open(rows, encoding="utf-8", newline="") as file:
         names = next(csv.reader(file))
-    columns = ", ".join(f"{quoted(name)}: {quoted(types.get(name, 'VARCHAR'))}" for name in names)
+    values = ", ".join(f"CAST({identifier(name)} AS {types.get(name, 'VARCHAR')}) "
+                       f"AS {identifier(name)}" for name in names)
     with duckdb.connect() as connection:
-        connection.execute(
-            f"COPY (FROM read_csv({quoted(str(rows))}, columns={{{columns}}}, header=true, "
-            "delim=',', quote='\"', escape='\"', auto_detect=false, nullstr='')) "
-            f"TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+        connection.execute(f"COPY (SELECT {values} FROM {csv_sql(rows, names, ',', True)}) "
+                           f"TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")
 
 
 if __name__ == "__main__":

@@ -1,70 +1,76 @@
 """Every record of a raw file is accounted for: read, repaired or rejected, each line once.
 
 DuckDB reads a clean file as it stands. It counts as clean when the strict reader accepts it and
-the lines add up: header + blank + records + line ends inside quotes = physical lines. Any other
-file goes through `_mend`, which keeps damage local: a bad line costs that line, never another.
+lines and delimiters add up: none is left over, none is missing. Any other file goes through
+`_mend`, which keeps damage local: a bad line costs that line, never another.
 """
 
+import codecs
 import csv
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from mlmonkey.errors import UserError
 from src.etl.detect import Reading
+from src.etl.records import Record, read_records
 from src.settings import relative
 
-MAX_RECORD_LINES = 100  # a quote open for longer is a stray quote, not a text of many lines
 PIECE_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class Reject:
-    """A record that can't be read: its place among the records (from 0), its line (from 1)."""
-
-    place: int
-    line: int
-    text: str
-    reason: str
+MAX_LINE_BYTES = 1 << 22  # DuckDB keeps room for many lines of this size
+REASON = "rejected "  # column of a source; no column of a CSV file has a name that ends in a blank
+UNREADABLE = re.compile("[\udc00-\udcff]")  # as _mark_bytes writes bytes that are no text
 
 
 @dataclass
 class Account:
-    """Counts of one file; `check` proves that nothing is lost."""
+    """Counts of one file. `continued` lines are those of a record after its first one."""
 
     lines: int = 0
     header: int = 0
     blank: int = 0
+    continued: int = 0
     records: int = 0
     read: int = 0
     repaired: int = 0
     rejected: int = 0
 
     def check(self, path: Path) -> None:
-        """Raise when records and counts differ: a fault of the reader, not of the file."""
-        if self.read + self.repaired + self.rejected != self.records:
+        """Raise when lines or records are left over: a fault of the reader, not of the file."""
+        if self.read + self.repaired + self.rejected != self.records or \
+                self.lines != self.header + self.blank + self.continued + self.records:
             raise RuntimeError(f"{path}: {self} does not add up")
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file that DuckDB can read strictly, the account of the raw file, and what was rejected."""
+    """A file that DuckDB can read strictly, the account of the raw file, and what was rejected.
+
+    `rejects` is a CSV file with line, reason and raw text; None when nothing was rejected.
+    """
 
     path: Path
     reading: Reading
     account: Account
-    rejects: list[Reject] = field(default_factory=list)
+    mended: bool = False
+    rejects: Path | None = None
+    longest: int = 0  # bytes of a mended record
 
     def sql(self) -> str:
-        """A table function for the source; every CSV column is text."""
+        """An SQL table of all records in order; REASON is NULL for those that could be read.
+
+        Every column of a CSV file is text.
+        """
         if self.reading["format"] == "parquet":
-            return f"read_parquet({quoted(str(self.path))})"
-        names = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in self.reading["columns"])
-        return (f"read_csv({quoted(str(self.path))}, auto_detect=false, columns={{{names}}}, "
-                f"delim={quoted(self.reading['delimiter'])}, quote='\"', escape='\"', "
-                f"header={str(self.reading['header']).lower()}, nullstr='', strict_mode=true, "
-                f"max_line_size={1 << 26})")
+            return f"(SELECT *, NULL AS {identifier(REASON)} FROM {parquet_sql(self.path)})"
+        if self.mended:
+            return csv_sql(self.path, [*self.reading["columns"], REASON], ",", False,
+                           longest=self.longest)
+        table = csv_sql(self.path, self.reading["columns"], self.reading["delimiter"],
+                        self.reading["header"], _line_end(self.path))
+        return f"(SELECT *, NULL AS {identifier(REASON)} FROM {table})"
 
 
 def open_source(connection: Any, path: Path, reading: Reading, workspace: Path) -> Source:
@@ -74,13 +80,14 @@ def open_source(connection: Any, path: Path, reading: Reading, workspace: Path) 
         connection: a DuckDB connection.
         workspace: a folder for a mended copy, kept as long as the source is read.
     """
+    connection.execute("SET TimeZone = 'UTC'")  # moments with a zone must not depend on the machine
     if reading["format"] == "parquet":
         return _open_parquet(connection, path, reading)
     if reading["encoding"] in ("utf-8", "utf-8-sig"):
         source = _open_clean(connection, path, reading)
         if source is not None:
             return source
-    return _mend(path, reading, workspace / "mended.csv")
+    return _mend(path, reading, workspace)
 
 
 def quoted(text: str) -> str:
@@ -93,130 +100,151 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def parquet_sql(path: Path) -> str:
+    """SQL for the rows of one Parquet file."""
+    return f"read_parquet({_one_file(path)}, hive_partitioning=false)"
+
+
+def csv_sql(path: Path, names: Sequence[str], delimiter: str, header: bool,
+            line_end: str = "\\n", longest: int = 0) -> str:
+    """SQL for the records of one CSV file, read strictly; every cell is text, an empty one NULL."""
+    columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in names)
+    return (f"read_csv({_one_file(path)}, auto_detect=false, columns={{{columns}}}, "
+            f"delim={quoted(delimiter)}, quote='\"', escape='\"', header={str(header).lower()}, "
+            f"new_line='{line_end}', nullstr='', strict_mode=true, hive_partitioning=false, "
+            f"max_line_size={max(longest, MAX_LINE_BYTES)})")
+
+
+def _one_file(path: Path) -> str:
+    """A path as an SQL literal that names this file only: *, ? and [ are no pattern in it."""
+    return quoted(re.sub(r"([*?\[])", r"[\1]", str(path)))
+
+
 def _open_parquet(connection: Any, path: Path, reading: Reading) -> Source:
     import duckdb
-    source = Source(path, reading, Account())
     try:
-        relation = connection.sql(f"FROM {source.sql()}")
-        count = connection.execute(f"SELECT count(*) FROM {source.sql()}").fetchone()[0]
+        columns = connection.sql(f"FROM {parquet_sql(path)}").columns
+        count = connection.execute(f"SELECT count(*) FROM {parquet_sql(path)}").fetchone()[0]
     except duckdb.Error as error:
         raise UserError(f"{relative(path)} is not a readable Parquet file "
                         f"({str(error).splitlines()[0][:120]}); write it again") from None
-    return Source(path, reading | {"columns": relation.columns},
-                  Account(records=count, read=count))
+    return Source(path, reading | {"columns": columns}, Account(records=count, read=count))
 
 
 def _open_clean(connection: Any, path: Path, reading: Reading) -> Source | None:
-    """The file itself when it is in order; None when any line is not."""
+    """The file itself when it is in order; None when a line or a delimiter doesn't add up."""
     import duckdb
-    lines, blank = _count_lines(path)
-    source = Source(path, reading, Account())
-    inside = " + ".join(f"count({name}) FILTER (contains({name}, chr(10)))"
-                        for name in map(identifier, reading["columns"]))
-    ends = " + ".join(f"coalesce(sum(length({name}) - length(replace({name}, chr(10), ''))), 0)"
-                      for name in map(identifier, reading["columns"]))
+    names, mark = reading["columns"], reading["delimiter"]
+    found = _count_bytes(path, mark.encode())
+    if found.returns:
+        return None
+    inner = [_occurrences(names, text) if found.quotes else "0" for text in ("\n", mark)]
+    table = csv_sql(path, names, mark, reading["header"], _line_end(path))
     try:
-        count, several, within = connection.execute(
-            f"SELECT count(*), {inside}, {ends} FROM {source.sql()}").fetchone()
+        count, continued, inside = connection.execute(
+            f"SELECT count(*), {', '.join(inner)} FROM {table}").fetchone()
     except duckdb.Error:
         return None
-    if len(reading["columns"]) == 1:
-        blank = 0  # in a single column a blank line is a missing value
     header = int(reading["header"])
-    if several and blank or header + blank + count + within != lines:
+    blank = found.blank if len(names) > 1 else 0  # in a single column a missing value
+    if blank and continued:
+        return None  # blank lines inside quotes or between records? the slow way tells
+    inside += header * sum(name.count(mark) for name in names)
+    if header + blank + continued + count != found.lines or \
+            (len(names) - 1) * (count + header) + inside != found.marks:
         return None
-    account = Account(lines=lines, header=header, blank=blank, records=count, read=count)
+    account = Account(found.lines, header, blank, continued, count, read=count)
     account.check(path)
     return Source(path, reading, account)
 
 
-def _count_lines(path: Path) -> tuple[int, int]:
-    """Physical lines, and how many of them are blank; a last line needs no line end."""
-    lines = blank = 0
-    last = b"\n"
+def _occurrences(names: Sequence[str], text: str) -> str:
+    """SQL for how often a character occurs in all cells together."""
+    def within(cell: str) -> str:
+        return (f"coalesce(sum(CASE WHEN contains({cell}, {quoted(text)}) THEN strlen({cell}) "
+                f"- strlen(replace({cell}, {quoted(text)}, '')) END), 0)")
+    return " + ".join(within(identifier(name)) for name in names)
+
+
+@dataclass
+class _Bytes:
+    """What a pass over the bytes counts; the last line needs no end."""
+
+    lines: int = 0
+    blank: int = 0
+    marks: int = 0
+    quotes: int = 0
+    returns: int = 0  # carriage returns without a line feed: line ends to some, text to others
+
+
+def _count_bytes(path: Path, mark: bytes) -> _Bytes:
+    count, last = _Bytes(), b"\n"
     with open(path, "rb") as file:
         while piece := file.read(PIECE_BYTES):
             piece += file.readline()
-            lines += piece.count(b"\n")
-            blank += len(re.findall(rb"(?m)^[ \t]*\r?$", piece)) - piece.endswith(b"\n")
+            count.lines += piece.count(b"\n")
+            count.blank += len(re.findall(rb"\n(?=\r?\n)", b"\n" + piece))
+            count.marks += piece.count(mark)
+            count.quotes += piece.count(b'"')
+            if returns := piece.count(b"\r"):
+                count.returns += returns - piece.count(b"\r\n")
             last = piece[-1:]
-    return lines + (last != b"\n"), blank
+    count.lines += last != b"\n"
+    return count
 
 
-def _mend(path: Path, reading: Reading, mended: Path) -> Source:
-    """Read line by line, write what is sound to a clean UTF-8 copy, keep what is not."""
-    account, rejects = Account(), []
-    width = len(reading["columns"])
-    csv.field_size_limit(1 << 26)  # bytes in one cell; the module's own limit is 128 KiB
-    mended.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, encoding=reading["encoding"], errors="replace", newline=None) as file, \
-            open(mended, "w", encoding="utf-8", newline="") as clean:
+def _line_end(path: Path) -> str:
+    """How the first line ends, as DuckDB writes it; it may look for one inside quotes itself."""
+    with open(path, "rb") as file:
+        return "\\r\\n" if file.readline().endswith(b"\r\n") else "\\n"
+
+
+def _mend(path: Path, reading: Reading, workspace: Path) -> Source:
+    """Read line by line; write a clean UTF-8 copy in which a rejected record has only a reason."""
+    codecs.register_error("mark bytes", _mark_bytes)
+    account, width, longest = Account(), len(reading["columns"]), 0
+    mended, rejects = workspace / "mended.csv", workspace / "rejects.csv"
+    workspace.mkdir(parents=True, exist_ok=True)
+    with open(path, encoding=reading["encoding"], errors="mark bytes", newline="") as file, \
+            open(mended, "w", encoding="utf-8", newline="") as clean, \
+            open(rejects, "w", encoding="utf-8", errors="backslashreplace", newline="") as rest:
         writer = csv.writer(clean, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        lines = _Lines(file)
-        pending_header = reading["header"]
-        while (line := lines.take()) is not None:
-            first = lines.number
-            if not line.strip() and width > 1:
-                account.blank += 1
+        lost = csv.writer(rest, lineterminator="\n")
+        lost.writerow(["line", "reason", "text"])
+        for record in read_records(file, reading["delimiter"], width):
+            account.lines += record.lines
+            longest = max(longest, 4 * len(record.text) + 3 * width)  # in UTF-8, all quoted
+            if record.cells == []:
+                account.blank += record.lines
                 continue
-            fields, reason, repaired = _parse(line, lines, reading["delimiter"], width)
-            if pending_header:
-                account.header += 1
-                pending_header = False
+            if reading["header"] and not account.header:
+                account.header += record.lines
                 continue
             account.records += 1
-            if fields is None:
+            account.continued += record.lines - 1
+            if reason := _reason(record, reading["encoding"]):
                 account.rejected += 1
-                rejects.append(Reject(account.records - 1, first, line.rstrip("\n"), reason))
+                lost.writerow([record.line, reason, record.text])
+                writer.writerow([""] * width + [f"line {record.line}: {reason}"])
             else:
-                account.repaired += repaired
-                account.read += not repaired
-                writer.writerow(fields)
-        account.lines = lines.number
+                account.repaired += record.repaired
+                writer.writerow([*(record.cells or []), ""])
+    account.read = account.records - account.repaired - account.rejected
     account.check(path)
-    clean_reading = reading | {"encoding": "utf-8", "delimiter": ",", "header": False}
-    return Source(mended, clean_reading, account, rejects)
+    kept = rejects if account.rejected else None
+    return Source(mended, reading, account, True, kept, longest)
 
 
-class _Lines:
-    """Lines of a file, with look-ahead that can be given back."""
-
-    def __init__(self, file: IO[str]) -> None:
-        self.file, self.number = file, 0
-        self.returned: list[str] = []
-
-    def take(self) -> str | None:
-        line = self.returned.pop() if self.returned else self.file.readline()
-        self.number += bool(line)
-        return line or None
-
-    def give_back(self, lines: list[str]) -> None:
-        self.number -= len(lines)
-        self.returned.extend(reversed(lines))
+def _reason(record: Record, encoding: str) -> str:
+    """Why a record is rejected; empty when it is not."""
+    if not record.text.isascii() and UNREADABLE.search(record.text):
+        return f"bytes that are not {encoding}"
+    return record.reason if record.cells is None else ""
 
 
-def _parse(line: str, lines: _Lines, delimiter: str,
-           width: int) -> tuple[list[str] | None, str, bool]:
-    """Fields of the record that begins at a line, or None and the reason; whether mended."""
-    text, more = line, list[str]()
-    while (fields := _fields(text, delimiter)) is None and len(more) < MAX_RECORD_LINES:
-        following = lines.take() if text.count('"') % 2 else None
-        if following is None:
-            break
-        more.append(following)
-        text += following
-    if fields is None or (more and len(fields) != width):
-        lines.give_back(more)
-        return None, "a stray quote", False
-    if len(fields) > width and not any(map(str.strip, fields[width:])):
-        return fields[:width], "", True
-    if len(fields) != width:
-        return None, f"{len(fields)} cells instead of {width}", False
-    return fields, "", False
-
-
-def _fields(text: str, delimiter: str) -> list[str] | None:
-    try:
-        return next(csv.reader([text.rstrip("\n")], delimiter=delimiter, strict=True), [""])
-    except csv.Error:
-        return None
+def _mark_bytes(error: UnicodeError) -> tuple[str, int]:
+    """Keep bytes that can't be decoded as characters that no text has."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    bad = error.object[error.start:error.end]
+    return "".join(chr(0xDC00 + byte) for byte in bad), error.end

@@ -5,102 +5,41 @@ recorded. Nothing is lost: leading zeros, integers beyond 2^63 and more digits t
 stay text. Two rules that fit equally well and read different values are put to the user.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlmonkey.errors import UserError
-from src.etl.account import identifier, quoted
+from src.etl.account import identifier
 from src.etl.detect import Reading
+from src.etl.rules import BY_NAME, COMMAS, RULES, TEXT, twin_of
 
-BATCH = 50  # columns examined by one query: a query of 14,000 expressions takes minutes to plan
-DIGITS = 17  # significant digits that survive a float64
-PLAIN = r"([0-9]+)?([.][0-9]+|[.])?([eE][+-]?[0-9]+)?"
-COMMA = r"([0-9]{1,3}([.][0-9]{3})+|[0-9]+)(,[0-9]+)?"
-THOUSANDS = r"[0-9]{1,3}(,[0-9]{3})+([.][0-9]+)?|[0-9]+([.][0-9]+)?"
-CURRENCIES = "$€£¥"
-TEXT = "text"
-TYPES = {"integer": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN", "date": "TIMESTAMP",
+SAMPLE_CELLS = 100_000  # where each rule is tried first; the whole column only decides about few
+BLANKS = " \t\u00a0"
+TYPES = {"integer": "DOUBLE", "number": "DOUBLE", "boolean": "BOOLEAN", "date": "TIMESTAMP",
          "text": "VARCHAR"}
 
 
-@dataclass(frozen=True)
-class Rule:
-    """A way to read text: SQL for whether it fits and for the value, over `{t}`, the text."""
+def cells_sql(table: str, names: Sequence[str], reading: Reading) -> str:
+    """SQL for a table whose cells have no blanks around them and are NULL for missing words.
 
-    name: str
-    dtype: str
-    fits: str
-    value: str
-
-
-def _number(name: str, pattern: str, point: str, bare: str = "{t}", marked: str = "true",
-            share: str = "") -> Rule:
-    """A rule for numbers: `bare` takes marks off the text, `point` writes it as SQL does."""
-    pattern = pattern.replace("{", "{{").replace("}", "}}")
-    written = point.format(t=bare)
-    digits = (f"length(regexp_replace(ltrim(regexp_replace({written}, '[eE].*|[^0-9eE]', '', 'g'),"
-              f" '0'), '0+$', '')) <= {DIGITS}")
-    no_zeros = f"NOT regexp_matches({written}, '^[+-]?0[0-9]')"
-    fits = (f"{marked} AND regexp_full_match({bare}, '[+-]?({pattern})') AND {digits} AND {no_zeros} "
-            f"AND isfinite(TRY_CAST({written} AS DOUBLE))")
-    return Rule(name, "number", fits, f"TRY_CAST({written} AS DOUBLE){share}")
-
-
-def _day(name: str, pattern: str, form: str) -> Rule:
-    return Rule(name, "date", f"regexp_full_match({{t}}, '{pattern}') "
-                f"AND try_strptime({{t}}, '{form}') IS NOT NULL", f"try_strptime({{t}}, '{form}')")
-
-
-STYLES = (("", PLAIN, "{t}"),
-          (", decimal comma", COMMA, "replace(replace({t}, '.', ''), ',', '.')"),
-          (", thousands comma", THOUSANDS, "replace({t}, ',', '')"))
-UNPERCENT = "regexp_replace({t}, ' ?%$', '')"
-
-
-def _currency(sign: str) -> dict[str, str]:
-    """One sign for the whole column: two currencies in it are no number."""
-    return {"bare": f"regexp_replace(regexp_replace({{t}}, '^([+-]?) ?[{sign}] ?', '\\1'), "
-                    f"' ?[{sign}]$', '')", "marked": f"contains({{t}}, '{sign}')"}
-
-
-RULES = (
-    Rule("integer", "integer", "regexp_full_match({t}, '[+-]?(0|[1-9][0-9]{{0,18}})') "
-         "AND TRY_CAST({t} AS BIGINT) IS NOT NULL", "TRY_CAST({t} AS BIGINT)"),
-    *(_number("number" + style, pattern, point) for style, pattern, point in STYLES),
-    *(_number("percent" + style, pattern, point, UNPERCENT, "suffix({t}, '%')", " / 100")
-      for style, pattern, point in STYLES),
-    *(_number(f"currency {sign}{style}", pattern, point, **_currency(sign))
-      for sign in CURRENCIES for style, pattern, point in STYLES),
-    Rule("true or false", "boolean", "lower({t}) IN ('true', 'false')", "lower({t}) = 'true'"),
-    _day("date, year-month-day", r"[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}", "%Y-%m-%d"),
-    _day("date, year/month/day", r"[0-9]{{4}}/[0-9]{{1,2}}/[0-9]{{1,2}}", "%Y/%m/%d"),
-    _day("date, day.month.year", r"[0-9]{{1,2}}[.][0-9]{{1,2}}[.][0-9]{{4}}", "%d.%m.%Y"),
-    _day("date, day/month/year", r"[0-9]{{1,2}}/[0-9]{{1,2}}/[0-9]{{4}}", "%d/%m/%Y"),
-    _day("date, month/day/year", r"[0-9]{{1,2}}/[0-9]{{1,2}}/[0-9]{{4}}", "%m/%d/%Y"),
-    Rule("date and time", "date",
-         r"regexp_full_match({t}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T][0-9]{{2}}:[0-9]{{2}}"
-         r"(:[0-9]{{2}}([.][0-9]{{1,6}})?)?Z?') AND TRY_CAST({t} AS TIMESTAMP) IS NOT NULL",
-         "TRY_CAST({t} AS TIMESTAMP)"),
-)
-BY_NAME = {rule.name: rule for rule in RULES} | {TEXT: Rule(TEXT, "text", "true", "{t}")}
-# what a column of a Parquet file, or a computed column, is read with when it arrives as text
-BY_DTYPE = {"integer": "number", "number": "number", "boolean": "true or false",
-            "date": "date and time", "text": TEXT}
-DECIMAL_WORDS = {"comma": ", decimal comma", "point": ", thousands comma"}
-DATE_WORDS = {"day-first": "date, day/month/year", "month-first": "date, month/day/year"}
-
-
-def cell_sql(name: str, reading: Reading) -> str:
-    """SQL for one cell's text: blanks around it taken off, missing words NULL."""
-    words = ", ".join(map(quoted, reading["missing"]))
-    trimmed = f"trim({identifier(name)}, ' \t\u00a0')"
-    return f"CASE WHEN {trimmed} IN ({words}) THEN NULL ELSE {trimmed} END"
+    Step by step in subqueries: nested in one expression, 1,000 columns take a minute to plan.
+    """
+    words = "|".join(map(_pattern, reading["missing"]))
+    trimmed, known = [], []
+    for cell in map(identifier, names):
+        # most cells have no blanks, and trimming costs more than the look at both ends
+        trimmed.append(f"CASE WHEN regexp_matches({cell}, '^[{BLANKS}]|[{BLANKS}]$') "
+                       f"THEN trim({cell}, '{BLANKS}') ELSE {cell} END AS {cell}")
+        known.append(f"CASE WHEN regexp_full_match({cell}, '{words}') THEN NULL ELSE {cell} END "
+                     f"AS {cell}")
+    return (f"(SELECT * REPLACE ({', '.join(known)}) FROM "
+            f"(SELECT * REPLACE ({', '.join(trimmed)}) FROM {table}))")
 
 
 def choose_rules(connection: Any, table: str, names: Sequence[str], reading: Reading,
                  decimal: str = "auto", dates: str = "auto") -> dict[str, str]:
-    """The rule of each text column, by counting over all of its values.
+    """The rule of each text column: the first that fits all of its values.
 
     Args:
         table: an SQL table of text columns.
@@ -110,61 +49,138 @@ def choose_rules(connection: Any, table: str, names: Sequence[str], reading: Rea
     Raises:
         UserError: where two readings fit equally well and nobody said which.
     """
-    chosen = {}
-    for start in range(0, len(names), BATCH):
-        some = names[start:start + BATCH]
-        counts = [f"count({cell_sql(name, reading)})" for name in some]
-        fits = [f"count(*) FILTER ({rule.fits.format(t=f'c{number}')})"
-                for number, _ in enumerate(some) for rule in RULES]
-        cells = ", ".join(f"{cell_sql(name, reading)} AS c{number}"
-                          for number, name in enumerate(some))
-        row = connection.execute(f"SELECT {', '.join(counts)} FROM {table}").fetchone()
-        fitting = connection.execute(
-            f"SELECT {', '.join(fits)} FROM (SELECT {cells} FROM {table})").fetchone()
-        for number, name in enumerate(some):
-            mine = fitting[number * len(RULES):(number + 1) * len(RULES)]
-            names_fitting = [rule.name for rule, count in zip(RULES, mine) if count == row[number]]
-            chosen[name] = _decide(name, names_fitting if row[number] else [], decimal, dates)
+    candidates, unseen = _try_sample(connection, table, names, reading)
+    fitting: dict[str, list[str]] = {}  # the rule, and its twin where that fits too
+    while waiting := [name for name in names if name not in fitting]:
+        asked = {name: candidates[name] if name in unseen else
+                 [rule for rule in (candidates[name][0], twin_of(candidates[name][0]))
+                  if rule in candidates[name]] for name in waiting}
+        for name, rules in _try_all(connection, table, asked, reading).items():
+            if name in unseen or asked[name][0] in rules:
+                fitting[name] = rules
+            else:
+                candidates[name].pop(0)
+    chosen = {name: _decide(name, rules, decimal, dates) for name, rules in fitting.items()}
+    if decimal == "auto" and any(rule.endswith(COMMAS) for rule in chosen.values()):
+        _check_points(connection, table, {name: rule for name, rule in chosen.items()
+                                          if rule + COMMAS in fitting[name]}, reading)
     return chosen
 
 
-def value_sql(name: str, rule: str, reading: Reading) -> str:
-    """SQL for one converted cell; NULL where it is missing or the rule does not fit."""
-    text = f"({cell_sql(name, reading)})"
-    chosen = BY_NAME[rule]
+def value_sql(name: str, rule: str) -> str:
+    """SQL for one clean cell that the rule fits, converted."""
+    return BY_NAME[rule].value.format(t=identifier(name))
+
+
+def checked_value_sql(name: str, rule: str) -> str:
+    """SQL for one clean cell, converted; NULL where it is missing or the rule does not fit."""
     if rule == TEXT:
-        return text
-    return f"CASE WHEN {chosen.fits.format(t=text)} THEN {chosen.value.format(t=text)} END"
+        return identifier(name)
+    return (f"CASE WHEN {BY_NAME[rule].fits.format(t=identifier(name))} "
+            f"THEN {value_sql(name, rule)} END")
 
 
 def parquet_value_sql(name: str, dtype: str) -> str:
     """SQL for one cell of a typed file as the dtype that a model knows; NULL where it can't be."""
-    return f"TRY_CAST({identifier(name)} AS {TYPES[dtype]})"
+    value = identifier(name)
+    if dtype == "boolean":  # 0.5 is no truth value, though SQL would say so
+        value = f"CAST({value} AS VARCHAR)"
+    return f"TRY_CAST({value} AS {TYPES[dtype]})"
+
+
+def plain_sql(name: str, sql_type: str) -> str:
+    """SQL for a column as a type that models know: moments in UTC, all that is odd as text."""
+    dtype, column = dtype_of_type(sql_type), identifier(name)
+    if dtype == "date":
+        return column if "ZONE" not in sql_type else f"CAST({column} AS TIMESTAMP)"
+    return column if dtype != "text" or sql_type == "VARCHAR" else f"CAST({column} AS VARCHAR)"
 
 
 def dtype_of_type(sql_type: str) -> str:
     """The schema's word for a DuckDB type."""
-    head = sql_type.split("(")[0]
+    head = re.sub(r"[(][0-9, ]*[)]$", "", sql_type)
     if head in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"):
         return "integer"
-    if head in ("FLOAT", "DOUBLE", "DECIMAL", "UBIGINT", "HUGEINT"):
+    if head in ("FLOAT", "DOUBLE", "DECIMAL", "UBIGINT", "HUGEINT", "UHUGEINT"):
         return "number"
     if head == "BOOLEAN":
         return "boolean"
-    return "date" if head.startswith(("DATE", "TIMESTAMP")) else "text"
+    return "date" if re.fullmatch("DATE|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?", head) else "text"
+
+
+def _pattern(word: str) -> str:
+    """A word as a regular expression inside an SQL literal."""
+    return "".join(each if each.isalnum() else f"\\x{{{ord(each):x}}}" for each in word)
+
+
+def _long_sql(table: str, names: Sequence[str], kinds: Sequence[int], reading: Reading) -> str:
+    """SQL for the clean cells of many columns as one column `cell`, with `number` of its column.
+
+    One column, so that a rule is one expression: 1,000 of them take a minute to plan.
+    """
+    cells = ", ".join(map(identifier, names))
+    long = (f"(SELECT unnest(range({len(names)})) AS number, unnest({list(kinds)}) AS kind, "
+            f"unnest([{cells}]) AS cell FROM {table})")
+    return f"{cells_sql(long, ['cell'], reading)} WHERE cell IS NOT NULL"
+
+
+def _try_sample(connection: Any, table: str, names: Sequence[str],
+                reading: Reading) -> tuple[dict[str, list[str]], set[str]]:
+    """The rules that fit the first values of each column, in order, and the columns without any."""
+    rows = max(100, SAMPLE_CELLS // len(names))
+    fits = ", ".join(f"bool_and({rule.fits.format(t='cell')})" for rule in RULES)
+    found = connection.execute(
+        f"SELECT number, {fits} FROM "
+        f"{_long_sql(f'(FROM {table} LIMIT {rows})', names, [0] * len(names), reading)} GROUP BY 1"
+    ).fetchall()
+    candidates = {names[number]: [rule.name for rule, fit in zip(RULES, holds) if fit] + [TEXT]
+                  for number, *holds in found}
+    unseen = set(names) - set(candidates)
+    return candidates | {name: list(BY_NAME) for name in unseen}, unseen
+
+
+def _try_all(connection: Any, table: str, asked: Mapping[str, Sequence[str]],
+             reading: Reading) -> dict[str, list[str]]:
+    """Which of the rules asked about fit all values of their column; TEXT fits always."""
+    names = [name for name, rules in asked.items() if rules[0] != TEXT]
+    kinds = list(dict.fromkeys(tuple(asked[name]) for name in names))
+    fitting = {name: [TEXT] if TEXT in rules else [] for name, rules in asked.items()}
+    if not names:
+        return fitting
+    fits = []
+    for place in range(max(map(len, kinds))):
+        cases = [f"WHEN {kind} THEN {BY_NAME[rules[place]].fits.format(t='cell')}"
+                 for kind, rules in enumerate(kinds) if place < len(rules)]
+        fits.append(f"bool_and(CASE kind {' '.join(cases)} ELSE false END)")
+    long = _long_sql(table, names, [kinds.index(tuple(asked[name])) for name in names], reading)
+    for number, *holds in connection.execute(
+            f"SELECT number, {', '.join(fits)} FROM {long} GROUP BY 1").fetchall():
+        fitting[names[number]] = [rule for rule, fit in zip(asked[names[number]], holds) if fit]
+    return fitting
 
 
 def _decide(name: str, fitting: Sequence[str], decimal: str, dates: str) -> str:
-    if not fitting:
-        return TEXT
-    first = fitting[0]
-    kind = first.removesuffix(DECIMAL_WORDS["comma"])
-    readings = ({word: kind + tail for word, tail in DECIMAL_WORDS.items()}
-                if kind != first else DATE_WORDS)
-    said, option = (decimal, "--decimal") if kind != first else (dates, "--dates")
-    if not set(readings.values()) <= set(fitting):
+    first, twin = fitting[0], twin_of(fitting[0])
+    if twin is None or twin not in fitting:
         return first
+    if twin.endswith(COMMAS):  # a point is a decimal point, unless somebody says otherwise
+        return twin if decimal == "comma" else first
+    if first.endswith(COMMAS):
+        said, option, words = decimal, "--decimal", ("comma", "point")
+    else:
+        said, option, words = dates, "--dates", ("day-first", "month-first")
     if said == "auto":
-        raise UserError(f"column {name!r} reads equally well as {' and as '.join(readings.values())}"
-                        f"; say which: {option} {' or '.join(readings)}")
-    return readings[said]
+        raise UserError(f"column {name!r} reads equally well as {first} and as {twin}; say which: "
+                        f"{option} {' or '.join(words)}")
+    return dict(zip(words, (first, twin)))[said]
+
+
+def _check_points(connection: Any, table: str, chosen: Mapping[str, str],
+                  reading: Reading) -> None:
+    """Where one column has decimal commas, 1.234 in another may be a thousand: ask."""
+    for name, rule in chosen.items():
+        pointed = connection.execute("SELECT bool_or(contains(cell, '.')) FROM "
+                                     f"{_long_sql(table, [name], [0], reading)}").fetchone()[0]
+        if pointed:
+            raise UserError(f"column {name!r} reads equally well as {rule} and as {rule + COMMAS}, "
+                            "which another column has; say which: --decimal comma or point")

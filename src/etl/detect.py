@@ -5,27 +5,28 @@ reading is a plain dict: it is stored with the dataset and the model, and predic
 """
 
 import codecs
-import csv
 import hashlib
 import io
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from mlmonkey.errors import UserError
+from src.etl.records import read_records
 from src.helpers.configuration import nearest
 from src.settings import relative
 
 Reading = dict[str, Any]
 
-SAMPLE_BYTES = 1 << 18
-PIECE_BYTES = 1 << 20
+SAMPLE_LINES = 1000
+PIECE_BYTES = 1 << 20  # a sample is one piece
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 MISSING_WORDS = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?", "#N/A")
-NUMBER = re.compile(r"[+-]?[$€£]? ?\d[\d.,]*(e[+-]?\d+)? ?[%$€£]?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*",
-                    re.IGNORECASE)
+NUMBER = re.compile(r"[+-]?[$€£¥]? ?\d[\d.,]*(e[+-]?\d+)? ?[%$€£¥]?"
+                    r"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*", re.IGNORECASE)
 CONTROL_BYTES = [bytes([code]) for code in range(1, 32) if chr(code) not in "\t\n\f\r"]
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"),
         (codecs.BOM_UTF16_BE, "utf-16"))
@@ -60,7 +61,7 @@ def check_readable(path: Path) -> None:
     if path.stat().st_size == 0:
         raise UserError(f"{relative(path)} is empty (0 bytes): save the table again")
     with open(path, "rb") as file:
-        head = file.read(SAMPLE_BYTES)
+        head = file.read(PIECE_BYTES)
     if head.startswith((b"PAR1", codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return
     odd = sum(head.count(byte) for byte in CONTROL_BYTES)
@@ -72,18 +73,21 @@ def check_readable(path: Path) -> None:
 def scan(path: Path) -> Scan:
     """Hash a file, tell its encoding from all of its bytes, and keep the beginning."""
     digest, size, sample = hashlib.sha256(), 0, b""
-    decoder: Any = codecs.getincrementaldecoder("utf-8")()
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    pairs = bad = 0  # bytes after the first one of characters beyond ASCII; bytes that fit nowhere
     with open(path, "rb") as file:
         while piece := file.read(PIECE_BYTES):
-            sample = sample or piece[:SAMPLE_BYTES]
+            sample = sample or piece
             digest.update(piece)
             size += len(piece)
-            try:
-                decoder = decoder and (decoder.decode(piece), decoder)[1]
-            except UnicodeDecodeError:
-                decoder = None
+            if not piece.isascii() or decoder.getstate()[0]:
+                text = decoder.decode(piece)
+                pairs += len(piece) - len(text)
+                bad += text.count("\ufffd")
+    bad += bool(decoder.getstate()[0])
     marked = next((name for bom, name in BOMS if sample.startswith(bom)), None)
-    encoding = marked or ("utf-8" if decoder else "cp1252")
+    # a few bad bytes among many good ones are damage, and cost their records only
+    encoding = marked or ("utf-8" if 2 * bad <= pairs else "cp1252")
     return Scan(digest.hexdigest(), size, sample, encoding)
 
 
@@ -92,20 +96,22 @@ def detect_reading(path: Path, scanned: Scan, delimiter: str = "auto", header: s
     """Decide how to read a file; words other than auto override the detection.
 
     Raises:
-        UserError: for binary noise, and where two readings are equally good.
+        UserError: where two readings are equally good.
     """
     words = [*MISSING_WORDS, *(word for word in missing if word not in MISSING_WORDS)]
     if scanned.sample.startswith(b"PAR1"):
         return {"format": "parquet", "missing": words}
-    encoding = scanned.encoding if encoding == "auto" else encoding
+    encoding = scanned.encoding if encoding == "auto" else _known_encoding(encoding, scanned)
     lines = _sample_lines(scanned, encoding)
     mark = _choose_delimiter(path, lines) if delimiter == "auto" else DELIMITERS[delimiter]
-    rows = [row for row in csv.reader(lines, delimiter=mark) if any(map(str.strip, row))]
+    rows = _sample_rows(lines, mark)
     if not rows:
         raise UserError(f"{relative(path)} holds only blank lines: save the table again")
     named = _has_header(rows) if header == "auto" else header == "yes"
-    width = len(rows[0]) if named else Counter(map(len, rows)).most_common(1)[0][0]
-    names = rows[0] if named else [""] * width
+    names = rows[0] if named else [""] * _usual_width(rows)[0]
+    while named and len(names) > 1 and not any(row[len(names) - 1].strip() for row in rows
+                                               if len(row) >= len(names)):
+        names = names[:-1]  # a delimiter ends each line: no column follows it
     return {"format": "csv", "encoding": encoding, "delimiter": mark, "quote": '"',
             "header": named, "columns": clean_names(names), "missing": words}
 
@@ -125,24 +131,42 @@ def clean_names(names: list[str]) -> list[str]:
     return clean
 
 
-def _sample_lines(scanned: Scan, encoding: str) -> list[str]:
+def _known_encoding(name: str, scanned: Scan) -> str:
+    """Python's own word for an encoding, with the byte order mark counted in."""
     try:
-        text = codecs.getincrementaldecoder(encoding)("replace").decode(scanned.sample)
-    except LookupError:
-        raise UserError(f"there is no encoding called {encoding!r}; try --encoding utf-8 or "
+        "".encode(name)
+        encoding = codecs.lookup(name).name
+    except (LookupError, UnicodeError):
+        raise UserError(f"there is no encoding called {name!r}; try --encoding utf-8 or "
                         "--encoding cp1252") from None
-    lines = io.StringIO(text, newline=None).read().splitlines(keepends=True)
+    return scanned.encoding if (encoding, scanned.encoding) == ("utf-8", "utf-8-sig") else encoding
+
+
+def _sample_lines(scanned: Scan, encoding: str) -> list[str]:
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(scanned.sample)
+    lines = list(islice(io.StringIO(text, newline=""), SAMPLE_LINES + 1))
     return lines[:-1] if len(lines) > 1 and scanned.size > len(scanned.sample) else lines
 
 
+def _sample_rows(lines: list[str], mark: str) -> list[list[str]]:
+    return [record.cells for record in read_records(lines, mark)
+            if record.cells and any(map(str.strip, record.cells))]
+
+
+def _usual_width(rows: list[list[str]]) -> tuple[int, float]:
+    """The most frequent number of cells, and the share of rows that have it."""
+    width, count = Counter(map(len, rows)).most_common(1)[0]
+    return width, count / len(rows)
+
+
 def _choose_delimiter(path: Path, lines: list[str]) -> str:
-    """The mark that cuts most lines into the same number of cells, more than one."""
+    """The mark that cuts most lines, the first one too, into the same number of cells above one."""
     scores = {}
     for word, mark in DELIMITERS.items():
-        widths = Counter(len(row) for row in csv.reader(lines, delimiter=mark) if row)
-        width, count = widths.most_common(1)[0] if widths else (1, 0)
+        rows = _sample_rows(lines, mark)
+        width, share = _usual_width(rows) if rows else (1, 0.0)
         if width > 1:
-            scores[word] = count / widths.total()
+            scores[word] = (len(rows[0]) == width, share)
     if not scores:
         return ","  # one column: no mark at all
     best = max(scores.values())

@@ -2,29 +2,32 @@
 
     make generate-dataset
     make generate-dataset ARGS="--data data/raw/penguins.csv"
-    python -m src.etl.generate_dataset --data data/raw/sales.csv --delimiter semicolon --decimal comma
+    python -m src.etl.generate_dataset --data data/raw/sales.csv --decimal comma
 
 Writes data/staging/<key>.parquet and <key>.rejects.csv, data/transformed/<key>.parquet and
 <key>.json, the profile, in this order: the profile is the sign that all is complete.
 """
 
-import csv
-import tempfile
+import math
+import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
 from mlmonkey.errors import UserError
-from mlmonkey.files import lock, sha256_of, whole_file, write_json
+from mlmonkey.files import lock, whole_file, write_json
 from src.helpers.configuration import Config, script
-from src.helpers.datasets import dataset_key, find_raw, model_store, profile_path, transformed_path
+from src.helpers.datasets import (dataset_key, find_raw, model_store, profile_path, read_profile,
+                                  transformed_path)
 from src.helpers.freshness import dataset_record
 from src.settings import load_settings, relative
 
 MEMORY_LIMIT = "1GB"  # of DuckDB; beyond it, it works on disk
+SHOWN = 20  # columns whose reading is printed
 
 
 @script("generate_dataset")
@@ -39,7 +42,7 @@ MEMORY_LIMIT = "1GB"  # of DuckDB; beyond it, it works on disk
               help="What 1,234 means, where a column reads both ways.")
 @click.option("--dates", type=click.Choice(["auto", "day-first", "month-first"]), default="auto",
               help="What 01/02/2024 means, where a column reads both ways.")
-@click.option("--missing", multiple=True, help="One more word for a missing value; may be repeated.")
+@click.option("--missing", multiple=True, help="One more word for a missing value; repeatable.")
 @click.option("--private", multiple=True,
               help="A column whose values appear in no profile, report or log; may be repeated.")
 @click.option("--max-rejects", type=click.FloatRange(0, 1), default=0.01,
@@ -62,33 +65,35 @@ def generate(raw: Path, key: str, config: Config) -> dict[str, Any]:
     """Run all steps for one raw file and return the profile."""
     import duckdb
 
-    from src.etl.account import open_source
+    from src.etl.account import REASON, identifier, open_source, parquet_sql
     from src.etl.convert import choose_rules
     from src.etl.detect import detect_reading, scan
+    from src.etl.profile import profile_columns
+    from src.etl.stage import stage_rows, transform_rows
     started = time.perf_counter()
     scanned = scan(raw)
-    check_raw(raw, scanned.sha256, config.accept_changed_raw)
+    check_raw(raw, key, scanned.sha256, config.accept_changed_raw)
     reading = detect_reading(raw, scanned, config.delimiter, config.header, config.encoding,
                              config.missing)
     staging = load_settings().staging
-    staging.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=staging, prefix=".part-") as workspace, \
+    with work_folder(staging / f".part-{key}") as workspace, \
             duckdb.connect(config={"memory_limit": MEMORY_LIMIT,
-                                   "temp_directory": workspace}) as connection:
-        source = open_source(connection, raw, reading, Path(workspace))
+                                   "temp_directory": str(workspace)}) as connection:
+        source = open_source(connection, raw, reading, workspace)
         reading = reading | {"columns": source.reading["columns"]}
         check_columns(raw, reading["columns"], config.private)
-        write_rejects(staging / f"{key}.rejects.csv", source.rejects)
+        keep_rejects(staging / f"{key}.rejects.csv", source.rejects)
         check_rejects(raw, key, source.account, config.max_rejects)
         rules = {}
         if reading["format"] == "csv":
-            connection.execute(f"CREATE TABLE cells AS FROM {source.sql()}")
-            rules = choose_rules(connection, "cells", reading["columns"], reading,
+            readable = f"(FROM {source.sql()} WHERE {identifier(REASON)} IS NULL)"
+            rules = choose_rules(connection, readable, reading["columns"], reading,
                                  config.decimal, config.dates)
-        staged = stage(connection, source, rules, staging / f"{key}.parquet")
+        profile_path(key).unlink(missing_ok=True)  # from here on the former dataset is incomplete
+        staged = stage_rows(connection, source, rules, staging / f"{key}.parquet")
         transformed = transform_rows(connection, raw.stem, staging / f"{key}.parquet",
                                      transformed_path(key))
-        columns = profile(connection, transformed_path(key), config.private)
+        columns = profile_columns(connection, parquet_sql(transformed_path(key)), config.private)
     record = dataset_record(raw, scanned.sha256, config)
     content = {
         "dataset_version": 1, "key": key,
@@ -103,8 +108,19 @@ def generate(raw: Path, key: str, config: Config) -> dict[str, Any]:
     return content
 
 
-def check_raw(raw: Path, sha256: str, accepted: bool) -> None:
-    """Raw data is immutable once a model was trained on it.
+@contextmanager
+def work_folder(path: Path) -> Iterator[Path]:
+    """A folder that ends with the block; what a killed run left in it goes first."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def check_raw(raw: Path, key: str, sha256: str, accepted: bool) -> None:
+    """Raw data is immutable once a model was trained on it; before that, a change is said.
 
     Raises:
         UserError: when models know this file, and none knows these bytes.
@@ -115,6 +131,9 @@ def check_raw(raw: Path, sha256: str, accepted: bool) -> None:
         metadata = store.read_metadata(identifier)
         if metadata["data"]["raw"]["path"] == relative(raw):
             known[metadata["data"]["raw"]["sha256"]] = identifier
+    former = read_profile(key)
+    if not known and former and former["raw"]["sha256"] != sha256:
+        print(f"note: {relative(raw)} changed since its dataset was made; made anew")
     if not known or sha256 in known:
         return
     model = list(known.values())[-1]
@@ -134,15 +153,13 @@ def check_columns(raw: Path, columns: Sequence[str], private: Sequence[str]) -> 
                             f"{nearest(name, columns)}")
 
 
-def write_rejects(path: Path, rejects: Sequence[Any]) -> None:
+def keep_rejects(path: Path, rejects: Path | None) -> None:
     """Keep what could not be read: line, reason and raw text; no file when there is nothing."""
-    if not rejects:
+    if rejects is None:
         path.unlink(missing_ok=True)
         return
-    with whole_file(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["line", "reason", "text"])
-        writer.writerows([reject.line, reject.reason, reject.text] for reject in rejects)
+    with whole_file(path) as temporary:
+        shutil.copyfile(rejects, temporary)
 
 
 def check_rejects(raw: Path, key: str, account: Any, limit: float) -> None:
@@ -155,58 +172,22 @@ def check_rejects(raw: Path, key: str, account: Any, limit: float) -> None:
         rejects = relative(load_settings().staging / f"{key}.rejects.csv")
         raise UserError(f"{account.rejected} of {account.records} records of {relative(raw)} can't "
                         f"be read ({share:.1%}, limit {limit:.1%}); look at {rejects}, mend the "
-                        f"file, or allow it: --max-rejects {min(1, share * 1.1 + 0.001):.2f}")
-
-
-def stage(connection: Any, source: Any, rules: dict[str, str], path: Path) -> dict[str, Any]:
-    """Write the typed, faithful copy; leave it as the SQL view `staged`."""
-    from src.etl.account import identifier
-    from src.etl.convert import value_sql
-    if rules:
-        values = ", ".join(f"{value_sql(name, rule, source.reading)} AS {identifier(name)}"
-                           for name, rule in rules.items())
-        return write_parquet(connection, f"SELECT {values} FROM cells", path)
-    return write_parquet(connection, f"FROM {source.sql()}", path)
-
-
-def transform_rows(connection: Any, stem: str, staged: Path, path: Path) -> dict[str, Any]:
-    """Apply the project's own function for this table, if there is one."""
-    from src.etl.account import quoted
-    from src.etl.transform import TRANSFORMS
-    rows = connection.sql(f"FROM read_parquet({quoted(str(staged))})")
-    if stem in TRANSFORMS:
-        rows = TRANSFORMS[stem](rows)
-        print(f"transform: {TRANSFORMS[stem].__name__} of src/etl/transform.py")
-    return write_parquet(connection, rows.sql_query(), path)
-
-
-def profile(connection: Any, path: Path, private: Sequence[str]) -> list[dict[str, Any]]:
-    """Describe the columns of the transformed rows."""
-    from src.etl.account import quoted
-    from src.etl.profile import profile_columns
-    return profile_columns(connection, f"read_parquet({quoted(str(path))})", private)
-
-
-def write_parquet(connection: Any, query: str, path: Path) -> dict[str, Any]:
-    """Write a query's rows, in order, whole or not at all; return what the profile says of it."""
-    from src.etl.account import quoted
-    with whole_file(path) as temporary:
-        rows = connection.execute(f"COPY ({query}) TO {quoted(str(temporary))} "
-                                  "(FORMAT parquet, COMPRESSION zstd)").fetchone()[0]
-    return {"path": relative(path), "rows": rows, "size": path.stat().st_size,
-            "sha256": sha256_of(path)}
+                        f"file, or allow it: --max-rejects {math.ceil(share * 100) / 100}")
 
 
 def print_account(profile: dict[str, Any]) -> None:
     """Say what was read, how, and where it is."""
     counts, reading = profile["records"], profile["reading"]
     if reading["format"] == "csv":
-        print(f"reading: {reading['encoding']}, delimiter {reading['delimiter']!r}, "
-              f"{'header' if reading['header'] else 'no header'}, {len(reading['columns'])} columns")
+        header = "header" if reading["header"] else "no header"
+        print(f"reading: {reading['encoding']}, delimiter {reading['delimiter']!r}, {header}, "
+              f"{len(reading['columns'])} columns")
         unusual = {name: rule for name, rule in profile["rules"].items()
                    if rule not in ("text", "integer", "number")}
-        for name, rule in unusual.items():
+        for name, rule in list(unusual.items())[:SHOWN]:
             print(f"reading: column {name!r} as {rule}")
+        if len(unusual) > SHOWN:
+            print(f"reading: {len(unusual) - SHOWN} more columns by rules that the profile names")
     print(f"records: {counts['records']:,} = {counts['read']:,} read + {counts['repaired']:,} "
           f"repaired + {counts['rejected']:,} rejected; "
           f"{profile['transformed']['rows']:,} after transform")

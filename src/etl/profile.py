@@ -16,41 +16,46 @@ DECILES = "[0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]"
 
 
 def profile_columns(connection: Any, table: str, private: Sequence[str]) -> list[dict[str, Any]]:
-    """Describe every column of an SQL table."""
+    """Describe every column of an SQL table, by one query each."""
+    connection.execute("SET parquet_metadata_cache = true")  # else each query reads it anew
     relation = connection.sql(f"FROM {table}")
-    return [_profile(connection, table, name, dtype_of_type(str(kind)), name in private)
-            for name, kind in zip(relation.columns, relation.types)]
+    rows = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    features = []
+    for name, kind in zip(relation.columns, relation.types):
+        feature: dict[str, Any] = {"name": name, "dtype": dtype_of_type(str(kind))}
+        if name in private:
+            features.append(feature | {"private": True})
+            continue
+        describe = _describe_texts if feature["dtype"] == "text" else _describe_values
+        present, content = describe(connection, table, identifier(name), feature["dtype"])
+        share = round(1 - present / rows, 6) if rows else 0.0
+        features.append(feature | {"missing_share": share} | content)
+    return features
 
 
-def _profile(connection: Any, table: str, name: str, dtype: str, private: bool) -> dict[str, Any]:
-    feature: dict[str, Any] = {"name": name, "dtype": dtype}
-    if private:
-        return feature | {"private": True}
-    column = identifier(name)
-    rows, present = connection.execute(f"SELECT count(*), count({column}) FROM {table}").fetchone()
-    feature["missing_share"] = round(1 - present / rows, 6) if rows else 0.0
-    if dtype == "text":
-        return feature | _categories(connection, table, column)
-    return feature | _quantiles(connection, table, column, dtype)
+def _describe_texts(connection: Any, table: str, column: str,
+                    dtype: str) -> tuple[int, dict[str, Any]]:
+    """How many values are there, how many different ones, and which are frequent."""
+    present, distinct, frequent = connection.execute(
+        f"WITH counts AS MATERIALIZED (SELECT {column} AS value, count(*) AS n FROM {table} "
+        f"WHERE {column} IS NOT NULL GROUP BY 1), frequent AS (FROM counts "
+        f"WHERE n >= {MIN_CATEGORY_COUNT} ORDER BY n DESC, value LIMIT {MAX_CATEGORIES}) "
+        "SELECT (SELECT sum(n) FROM counts), (SELECT count(*) FROM counts), "
+        "(SELECT list({'value': value, 'count': n} ORDER BY n DESC, value) FROM frequent)"
+    ).fetchone()
+    return int(present or 0), {"distinct": distinct, "categories": frequent or []}
 
 
-def _categories(connection: Any, table: str, column: str) -> dict[str, Any]:
-    distinct = connection.execute(f"SELECT count(DISTINCT {column}) FROM {table}").fetchone()[0]
-    frequent = connection.execute(
-        f"SELECT {column}, count(*) AS n FROM {table} WHERE {column} IS NOT NULL GROUP BY 1 "
-        f"HAVING n >= {MIN_CATEGORY_COUNT} ORDER BY n DESC, 1 LIMIT {MAX_CATEGORIES}").fetchall()
-    return {"distinct": distinct,
-            "categories": [{"value": value, "count": count} for value, count in frequent]}
-
-
-def _quantiles(connection: Any, table: str, column: str, dtype: str) -> dict[str, Any]:
+def _describe_values(connection: Any, table: str, column: str,
+                     dtype: str) -> tuple[int, dict[str, Any]]:
+    """How many values are there, and their deciles; infinities and NaN count as missing."""
     number = column if dtype == "date" else f"CAST({column} AS DOUBLE)"
-    finite = f"{column} IS NOT NULL" if dtype == "date" else f"isfinite({number})"
     kind = "quantile_cont" if dtype == "number" else "quantile_disc"
-    quantiles = connection.execute(
-        f"SELECT {kind}({number}, {DECILES}) FROM {table} WHERE {finite}").fetchone()[0]
-    if not quantiles:
-        return {}
+    present, quantiles = connection.execute(
+        f"SELECT count(*), {kind}({number}, {DECILES}) FROM {table} WHERE isfinite({number})"
+    ).fetchone()
+    if not present:
+        return 0, {}
     if dtype == "date":
         quantiles = [moment.isoformat() for moment in quantiles]
-    return {"quantiles": quantiles, "minimum": quantiles[0], "maximum": quantiles[-1]}
+    return present, {"quantiles": quantiles, "minimum": quantiles[0], "maximum": quantiles[-1]}

@@ -5,7 +5,6 @@ be read, or a value that can't be what the model knows, is a row with an error t
 not grow with the file.
 """
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,15 +14,15 @@ import pandas as pd
 
 from mlmonkey.errors import UserError
 from mlmonkey.schema import EXPECTED, canonical_frame
-from src.etl.account import Account, Reject, Source, identifier, open_source, quoted
-from src.etl.convert import BY_DTYPE, cell_sql, parquet_value_sql, value_sql
+from src.etl.account import REASON, Account, Source, identifier, open_source, quoted
+from src.etl.convert import cells_sql, checked_value_sql, parquet_value_sql
 from src.etl.detect import DELIMITERS, check_readable, detect_reading, scan
+from src.etl.rules import BY_DTYPE
 from src.helpers.tables import read_rows
 from src.settings import relative
 
 VECTORS = 10  # of 2,048 rows each: a batch is 20,480 rows
 MEMORY_LIMIT = "500MB"  # of DuckDB
-KEPT = "kept "  # before the names of input columns that are to be echoed
 
 
 class Batch(NamedTuple):
@@ -70,17 +69,13 @@ def open_input(path: Path, metadata: Mapping[str, Any], workspace: Path, connect
         raise UserError(f"{relative(path)} lacks the column(s) {', '.join(map(repr, missing))}; "
                         f"it has {', '.join(columns[:20])}{' ...' if len(columns) > 20 else ''}"
                         + _delimiter_hint(path, scanned, reading))
-    echoed = columns if list(keep) == ["all"] else list(keep)
+    echoed = columns if list(keep) == ["all"] else list(dict.fromkeys(keep))
     for name in echoed:
         if name not in columns:
             raise UserError(f"--keep {name}: {relative(path)} has no such column; it has "
                             f"{', '.join(columns)}")
     ignored = [name for name in columns if name not in wanted]
-    kept = {name: identifier(name) for name in echoed}
-    if labels:
-        kept = {target["name"]: _feature_sql(target, source, metadata["data"]["rules"])[0]}
-    batches = _merge(_read(connection, source, metadata, kept), source.rejects,
-                     metadata["schema"], list(kept))
+    batches = _read(connection, source, metadata, echoed, target if labels else None)
     return Input(path, scanned.sha256, source.account, columns, ignored, batches)
 
 
@@ -101,7 +96,7 @@ def hold_out_batch(metadata: Mapping[str, Any], profile: Mapping[str, Any] | Non
         raise UserError(f"the dataset that {name} was trained on is no longer there; train anew "
                         f"(make train), or name a file: make prediction ARGS=\"--input '{raw}'\"")
     frame = read_rows(profile["key"], profile["columns"]).iloc[rows].reset_index(drop=True)
-    echoed = list(frame.columns) if list(keep) == ["all"] else list(keep)
+    echoed = list(frame.columns) if list(keep) == ["all"] else list(dict.fromkeys(keep))
     for column in echoed:
         if column not in frame.columns:
             raise UserError(f"--keep {column}: the dataset of {name} has no such column; it has "
@@ -125,8 +120,10 @@ def _reading(path: Path, scanned: Any, trained: Mapping[str, Any],
         return detect_reading(path, scanned, delimiter, missing=words)
     if delimiter == "auto":
         delimiter = next(word for word, mark in DELIMITERS.items() if mark == trained["delimiter"])
+    # bytes tell Unicode from an older encoding, but not one of those from another
+    older = not (scanned.encoding + trained["encoding"]).count("utf")
     return detect_reading(path, scanned, delimiter, "yes" if trained["header"] else "no",
-                          missing=words) | {"missing": list(words)}
+                          trained["encoding"] if older else "auto", words)
 
 
 def _delimiter_hint(path: Path, scanned: Any, reading: Mapping[str, Any]) -> str:
@@ -139,77 +136,52 @@ def _delimiter_hint(path: Path, scanned: Any, reading: Mapping[str, Any]) -> str
     return f"; the model's data had {reading['delimiter']!r} between cells: try --delimiter {word}"
 
 
-def _read(connection: Any, source: Source, metadata: Mapping[str, Any],
-          echoed: Mapping[str, str]) -> Iterator[Batch]:
-    """Batches of the records that can be read, converted by DuckDB; `echoed` is name -> SQL."""
-    values, errors = [], []
-    for feature in metadata["schema"]:
-        value, error = _feature_sql(feature, source, metadata["data"]["rules"])
-        values.append(f"{value} AS {identifier(feature['name'])}")
-        errors.append(error)
-    kept = [f"{value} AS {identifier(KEPT + name)}" for name, value in echoed.items()]
-    said = f"concat_ws('; ', {', '.join(errors)})"
-    connection.execute(f"SELECT {', '.join([*values, *kept])}, {said} AS {identifier(KEPT)} "
-                       f"FROM {source.sql()}")
+def _read(connection: Any, source: Source, metadata: Mapping[str, Any], echoed: Sequence[str],
+          target: Mapping[str, Any] | None) -> Iterator[Batch]:
+    """Batches of all records in order, converted by DuckDB; with a target, its values are kept."""
+    schema, rules = metadata["schema"], metadata["data"]["rules"]
+    wanted = [*schema, *([target] if target else [])]
+    # step by step in subqueries (see cells_sql): as it stands, clean, converted, what is wrong
+    raw = [f"{identifier(name)} AS {_column('kept', n)}" for n, name in enumerate(echoed)]
+    table = f"(SELECT {', '.join(['*', *raw])} FROM {source.sql()})"
+    if source.reading["format"] == "csv":
+        table = cells_sql(table, [feature["name"] for feature in wanted], source.reading)
+    values = [f"{_value(feature, source, rules)} AS {_column('value', n)}, CAST("
+              f"{identifier(feature['name'])} AS VARCHAR) AS {_column('text', n)}"
+              for n, feature in enumerate(wanted)]
+    table = f"(SELECT *, {', '.join(values)} FROM {table})"
+    errors = ", ".join(_error(feature, n) for n, feature in enumerate(schema))
+    results = [_column("value", n) for n in range(len(wanted))] + [
+        _column("kept", n) for n in range(len(echoed))]
+    connection.execute(f"SELECT coalesce({identifier(REASON)}, concat_ws('; ', {errors})), "
+                       f"{', '.join(results)} FROM {table}")
     while len(chunk := connection.fetch_df_chunk(VECTORS)):
-        names = {KEPT + name: name for name in echoed}
-        yield Batch(canonical_frame(chunk, metadata["schema"]),
-                    chunk[KEPT].to_numpy(dtype=object), chunk[list(names)].rename(columns=names))
+        errors_found, *cells = (chunk.iloc[:, n] for n in range(chunk.shape[1]))
+        features = {feature["name"]: cells[n] for n, feature in enumerate(schema)}
+        names = [target["name"]] if target else echoed
+        kept = dict(zip(names, cells[len(schema):]))
+        yield Batch(canonical_frame(features, schema), errors_found.to_numpy(dtype=object),
+                    pd.DataFrame(kept, index=chunk.index))
 
 
-def _feature_sql(feature: Mapping[str, Any], source: Source,
-                 rules: Mapping[str, str]) -> tuple[str, str]:
-    """SQL for a feature's value, and for what is wrong with it (NULL when nothing is)."""
+def _column(kind: str, number: int) -> str:
+    """A name that no column of a CSV file has: it ends in a blank."""
+    return identifier(f"{kind} {number} ")
+
+
+def _value(feature: Mapping[str, Any], source: Source, rules: Mapping[str, str]) -> str:
     name, dtype = feature["name"], feature["dtype"]
     if source.reading["format"] == "parquet":
-        value, text = parquet_value_sql(name, dtype), f"CAST({identifier(name)} AS VARCHAR)"
-    else:
-        value = value_sql(name, rule_of(name, dtype, rules), source.reading)
-        text = f"({cell_sql(name, source.reading)})"
-    shown = "'a private value'" if feature.get("private") else f"left({text}, 60)"
-    return value, (f"CASE WHEN {text} IS NOT NULL AND ({value}) IS NULL THEN concat("
-                   f"{quoted(f'column {name}: ')}, {shown}, {quoted(f' is not {EXPECTED[dtype]}')})"
-                   " END")
+        return parquet_value_sql(name, dtype)
+    return checked_value_sql(name, rule_of(name, dtype, rules))
 
 
-def _merge(batches: Iterator[Batch], rejects: Sequence[Reject], schema: Sequence[Any],
-           echoed: Sequence[str]) -> Iterator[Batch]:
-    """Put the rejected records back into their places."""
-    waiting = list(rejects)
-    start = 0  # place among all records of the batch's first row
-    for batch in batches:
-        pieces, taken = [], 0
-        while waiting and waiting[0].place <= start + len(batch.errors) - taken:
-            run = waiting[0].place - start
-            pieces.append(_rows(batch, taken, taken + run))
-            pieces.append(_rejected([waiting.pop(0)], schema, echoed))
-            taken, start = taken + run, start + run + 1
-        pieces.append(_rows(batch, taken, len(batch.errors)))
-        start += len(batch.errors) - taken
-        yield _joined(pieces)
-    for some in itertools.batched(waiting, 10000) if hasattr(itertools, "batched") else [waiting]:
-        if some:
-            yield _rejected(some, schema, echoed)
-
-
-def _rows(batch: Batch, start: int, stop: int) -> Batch:
-    return Batch(batch.X.iloc[start:stop], batch.errors[start:stop], batch.kept.iloc[start:stop])
-
-
-def _joined(pieces: Sequence[Batch]) -> Batch:
-    pieces = [piece for piece in pieces if len(piece.errors)]
-    if len(pieces) == 1:
-        return pieces[0]
-    return Batch(pd.concat([piece.X for piece in pieces], ignore_index=True),
-                 np.concatenate([piece.errors for piece in pieces]),
-                 pd.concat([piece.kept for piece in pieces], ignore_index=True))
-
-
-def _rejected(rejects: Sequence[Reject], schema: Sequence[Any],
-              echoed: Sequence[str]) -> Batch:
-    count = len(rejects)
-    X = canonical_frame({f["name"]: [None] * count for f in schema}, schema)
-    errors = np.array([f"line {reject.line}: {reject.reason}" for reject in rejects], dtype=object)
-    kept = pd.DataFrame({name: pd.Series([None] * count, dtype="str") for name in echoed},
-                        index=range(count))
-    return Batch(X, errors, kept)
+def _error(feature: Mapping[str, Any], number: int) -> str:
+    """SQL for what is wrong with a value: NULL when it is there, or missing (so is its text)."""
+    value, text = _column("value", number), _column("text", number)
+    shown = f"left({text}, 60)"
+    if feature.get("private"):
+        shown = f"left({text}, 0) || 'a private value'"
+    start, ending = f"column {feature['name']}: ", f" is not {EXPECTED[feature['dtype']]}"
+    return (f"CASE WHEN {value} IS NULL THEN {quoted(start)} || {shown} || "
+            f"{quoted(ending)} END")

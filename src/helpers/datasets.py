@@ -1,12 +1,15 @@
 """Finding datasets: the raw file that is meant, the key of its results, and their profile."""
 
+import itertools
 import json
+import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
 
 from mlmonkey.errors import UserError
-from mlmonkey.files import sha256_of, sha256_of_text, whole_file
+from mlmonkey.files import lock, sha256_of, sha256_of_text, whole_file
 from mlmonkey.store import ModelStore
 from src.helpers.configuration import Config
 from src.settings import Settings, load_settings, relative
@@ -22,19 +25,31 @@ def find_raw(data: Path) -> Path:
     check_readable(data)
     if data.resolve().is_relative_to(raw.resolve()):
         return data
-    target = raw / data.name
+    with lock(load_settings().staging / ".lock-raw", "copies into data/raw"):
+        return copy_in(data, raw / data.name)
+
+
+def copy_in(data: Path, target: Path) -> Path:
+    """Copy a file into data/raw, where nothing is ever overwritten.
+
+    Raises:
+        UserError: when other bytes have the name, or the disk has no room.
+    """
+    raw = target.parent
     if target.exists():
-        if sha256_of(target) == sha256_of(data):
+        if target.is_file() and sha256_of(target) == sha256_of(data):
             print(f"{relative(target)} already holds these bytes: used as it is")
             return target
-        free = next(raw / f"{data.stem}-{n}{data.suffix}" for n in range(2, 1000)
-                    if not (raw / f"{data.stem}-{n}{data.suffix}").exists())
+        free = next(path for n in itertools.count(2)
+                    if not (path := raw / f"{data.stem}-{n}{data.suffix}").exists())
         raise UserError(f"{relative(target)} holds other bytes than {data}; copy it under a free "
-                        f"name and use that: cp '{data}' '{relative(free)}'")
+                        f"name and use that: cp {shlex.quote(str(data))} "
+                        f"{shlex.quote(relative(free))}")
     raw.mkdir(parents=True, exist_ok=True)
     size, room = data.stat().st_size, shutil.disk_usage(raw).free
     if size > room:
-        raise UserError(f"{data} needs {size:,} bytes in {relative(raw)}, {room:,} are free")
+        raise UserError(f"{data} needs {size:,} bytes in {relative(raw)}, {room:,} are free; "
+                        "make room, or let DATA_RAW_DIR name a larger disk")
     with whole_file(target) as temporary:
         shutil.copyfile(data, temporary)
     print(f"copied {data} to {relative(target)}, which is kept unchanged from now on")
@@ -46,7 +61,8 @@ def dataset_key(raw: Path, config: Config) -> str:
     values = config.plain()
     options = {name: values[name] for name in KEYED_OPTIONS}
     text = json.dumps([relative(raw), options], sort_keys=True)
-    return f"{raw.stem}-{sha256_of_text(text)[:8]}"
+    stem = re.sub(r"[*?\[\]]", "_", raw.stem)  # patterns to whoever reads the results with SQL
+    return f"{stem}-{sha256_of_text(text)[:8]}"
 
 
 def profile_path(key: str) -> Path:
@@ -75,7 +91,8 @@ def find_profile(data: Path, key: str | None) -> dict[str, Any]:
         UserError: when there is none, or several and no key says which.
     """
     raw = "" if key else relative(find_raw(data))
-    keys = [key] if key else sorted(path.stem for path in load_settings().transformed.glob("*.json"))
+    folder = load_settings().transformed
+    keys = [key] if key else sorted(path.stem for path in folder.glob("*.json"))
     profiles = [profile for profile in map(read_profile, keys) if profile and
                 (key or profile["raw"]["path"] == raw)]
     if not profiles:

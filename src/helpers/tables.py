@@ -8,7 +8,7 @@ import pandas as pd
 
 from mlmonkey.errors import UserError
 from mlmonkey.schema import Feature, canonical_frame
-from src.etl.account import quoted
+from src.etl.account import parquet_sql
 from src.helpers.configuration import nearest
 from src.helpers.datasets import transformed_path
 
@@ -31,8 +31,7 @@ def read_rows(key: str, columns: Sequence[Feature]) -> pd.DataFrame:
     """The canonical frame of all rows of a dataset (n, columns)."""
     import duckdb
     with duckdb.connect() as connection:
-        path = quoted(str(transformed_path(key)))
-        frame = connection.sql(f"FROM read_parquet({path})").df()
+        frame = connection.sql(f"FROM {parquet_sql(transformed_path(key))}").df()
     return canonical_frame(frame, columns)
 
 

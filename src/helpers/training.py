@@ -278,7 +278,8 @@ def save(store: ModelStore, identifier: ModelId, model: Any,
         "environment": md.environment_block(freshness.pinned(), recipe.threads,
                                             None if patch is None else bool(patch)),
         "config": config.block(), "artifacts": artifacts, "golden": golden,
-        "evaluation": without_private(done["evaluation"].block, table), "timings": done["clock"].finished(),
+        "evaluation": without_private(done["evaluation"].block, table),
+        "timings": done["clock"].finished(),
         "stage": freshness.train_record(profile, config),
     }
     md.write_metadata(store.metadata_path(identifier), metadata)
@@ -287,7 +288,8 @@ def save(store: ModelStore, identifier: ModelId, model: Any,
 
 def describe_target(table: Table, task: str) -> dict[str, Any]:
     """Classes and their counts, or the range of the numbers; no range when it is private."""
-    target = {key: table.target[key] for key in ("name", "dtype", "private") if key in table.target}
+    target = {key: value for key, value in table.target.items()
+              if key in ("name", "dtype", "private")}
     if task == "classification":
         classes, counts = np.unique(table.y, return_counts=True)
         return target | {"classes": classes.tolist(), "counts": counts.tolist()}

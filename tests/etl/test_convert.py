@@ -1,0 +1,257 @@
+"""Text becomes values only where nothing is lost; equally good readings are put to the user."""
+
+import datetime as dt
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mlmonkey.errors import UserError
+from src.etl.convert import (cells_sql, checked_value_sql, choose_rules, dtype_of_type,
+                             parquet_value_sql, plain_sql, value_sql)
+from src.etl.detect import MISSING_WORDS
+from src.etl.rules import BY_NAME
+
+READING = {"missing": list(MISSING_WORDS)}
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[Any]:
+    with duckdb.connect() as connection:
+        yield connection
+
+
+def convert(connection: Any, texts: Sequence[str | None], **said: str) -> tuple[str, list[Any]]:
+    """The rule of one column of texts, and its values."""
+    import pandas as pd
+    connection.register("texts", pd.DataFrame({"n": range(len(texts)), "a": list(texts)}))
+    connection.execute("CREATE OR REPLACE TEMP TABLE cells AS "
+                       "SELECT CAST(a AS VARCHAR) AS a FROM texts ORDER BY n")
+    rule = choose_rules(connection, "cells", ["a"], READING, **said)["a"]
+    clean = cells_sql("cells", ["a"], READING)
+    values = connection.execute(f"SELECT {value_sql('a', rule)} FROM {clean}").fetchall()
+    checked = connection.execute(f"SELECT {checked_value_sql('a', rule)} FROM {clean}").fetchall()
+    assert values == checked
+    return rule, [value for value, in values]
+
+
+@pytest.mark.parametrize(("texts", "rule", "values"), [
+    (["1", "-2", "+3", "0"], "integer", [1, -2, 3, 0]),
+    (["9223372036854775807"], "integer", [2**63 - 1]),
+    (["9223372036854775808"], "text", None),
+    (["12345678901234567890123"], "text", None),
+    (["007", "1"], "text", None),
+    (["01.5", "1"], "text", None),
+    (["1", "2.5", ".5", "5.", "-1e-3", "1E5"], "number", [1, 2.5, .5, 5, -.001, 1e5]),
+    (["0.12345678901234567"], "number", [0.12345678901234567]),
+    (["1.123456789012345678"], "text", None),
+    (["1e400", "1"], "text", None),
+    (["1e-400", "1"], "text", None),
+    (["0.000", "0e5", "-0.0"], "number", [0, 0, 0]),
+    ([".", "1"], "text", None),
+    (["1_000", "1"], "text", None),
+    (["inf", "1"], "text", None),
+    (["0x1F", "1"], "text", None),
+    (["1,5", "-22,25"], "number, decimal comma", [1.5, -22.25]),
+    (["1.234,5", "12"], "number, decimal comma", [1234.5, 12]),
+    (["1,234.5", "12"], "number, thousands comma", [1234.5, 12]),
+    (["1,234,567", "1"], "number, thousands comma", [1234567, 1]),
+    (["12,34,567"], "text", None),
+    (["50%", "12.5 %"], "percent", [.5, .125]),
+    (["12,5 %", "7%"], "percent, decimal comma", [.125, .07]),
+    (["50%", "12"], "text", None),
+    (["$5", "-$1.50", "$ 7"], "currency $", [5, -1.5, 7]),
+    (["1.234,50 €", "5 €"], "currency €, decimal comma", [1234.5, 5]),
+    (["£1,234.50", "£5"], "currency £, thousands comma", [1234.5, 5]),
+    (["$5", "€5"], "text", None),
+    (["$007"], "text", None),
+    (["true", "FALSE", "True"], "true or false", [True, False, True]),
+    (["yes", "no"], "text", None),
+    (["2024-02-29", "2024-1-5"], "date, year-month-day",
+     [dt.datetime(2024, 2, 29), dt.datetime(2024, 1, 5)]),
+    (["2023-02-29"], "text", None),
+    (["2024/02/29"], "date, year/month/day", [dt.datetime(2024, 2, 29)]),
+    (["31.12.2024", "1.2.2024"], "date, day.month.year",
+     [dt.datetime(2024, 12, 31), dt.datetime(2024, 2, 1)]),
+    (["31/12/2024", "01/02/2024"], "date, day/month/year",
+     [dt.datetime(2024, 12, 31), dt.datetime(2024, 2, 1)]),
+    (["12-31-2024", "01-02-2024"], "date, month-day-year",
+     [dt.datetime(2024, 12, 31), dt.datetime(2024, 1, 2)]),
+    (["2024-01-01 10:30", "2024-01-01T10:30:59.123456Z", "2024-01-02"], "date and time",
+     [dt.datetime(2024, 1, 1, 10, 30), dt.datetime(2024, 1, 1, 10, 30, 59, 123456),
+      dt.datetime(2024, 1, 2)]),
+    (["2024-01-01T10:30:00+02:00"], "text", None),
+    (["01/02/24"], "text", None),
+    ([" 1 ", "\t2", "3\u00a0", "NA", "?", "", None, " n/a "], "integer",
+     [1, 2, 3, None, None, None, None, None]),
+    (["NaN", "1.5"], "number", [None, 1.5]),
+    (["", "NA", None], "text", [None, None, None]),
+    ([" two words ", "it's", "NA"], "text", ["two words", "it's", None]),
+])
+def test_rules(connection: Any, texts: list[str], rule: str, values: list[Any] | None) -> None:
+    assert convert(connection, texts) == (rule, texts if values is None else values)
+
+
+@settings(max_examples=30, deadline=None, derandomize=True,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(numbers=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
+def test_floats_come_back_to_the_last_bit(connection: Any, numbers: list[float]) -> None:
+    rule, values = convert(connection, [repr(number) for number in numbers])
+    assert rule == "number"
+    assert values == numbers
+    assert [math.copysign(1, value) for value in values] == \
+        [math.copysign(1, number) for number in numbers]
+
+
+@settings(max_examples=30, deadline=None, derandomize=True,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(numbers=st.lists(st.integers(-2**70, 2**70), min_size=1, max_size=20))
+def test_integers_come_back_or_stay_text(connection: Any, numbers: list[int]) -> None:
+    texts = [str(number) for number in numbers]
+    rule, values = convert(connection, texts)
+    if rule == "integer":
+        assert values == numbers
+    elif rule == "number":  # no more digits than a float64 holds
+        assert [int(value) for value in values] == numbers
+    else:
+        assert values == texts
+    assert (rule == "integer") == all(-2**63 <= number < 2**63 for number in numbers)
+
+
+@settings(max_examples=30, deadline=None, derandomize=True,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(moments=st.lists(st.datetimes(dt.datetime(1000, 1, 1)), min_size=1, max_size=20),
+       mark=st.sampled_from(" T"))
+def test_moments_come_back(connection: Any, moments: list[dt.datetime], mark: str) -> None:
+    assert convert(connection, [moment.isoformat(mark) for moment in moments])[1] == moments
+    days = [moment.replace(hour=0, minute=0, second=0, microsecond=0) for moment in moments]
+    assert convert(connection, [f"{day:%d.%m.}{day.year:04}" for day in days])[1] == days
+
+
+@settings(max_examples=50, deadline=None, derandomize=True,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(st.text("0123456789+-.,eE%$/: TZna", min_size=1, max_size=12).map(str.strip),
+                      min_size=1, max_size=4))
+def test_any_text_is_converted_without_loss_or_kept(connection: Any, texts: list[str]) -> None:
+    rule, values = convert(connection, texts, decimal="comma", dates="day-first")
+    for text, value in zip(texts, values):
+        if text in MISSING_WORDS:
+            assert value is None
+        elif rule == "text":
+            assert value == text
+        elif rule in ("integer", "number"):
+            assert value == float(text)
+        else:
+            assert value is not None
+
+
+@pytest.mark.parametrize(("texts", "option", "readings"), [
+    (["1,234", "5,678"], "decimal",
+     {"comma": ("number, decimal comma", [1.234, 5.678]),
+      "point": ("number, thousands comma", [1234, 5678])}),
+    (["1,234 €"], "decimal", {"comma": ("currency €, decimal comma", [1.234]),
+                              "point": ("currency €, thousands comma", [1234])}),
+    (["01/02/2024"], "dates",
+     {"day-first": ("date, day/month/year", [dt.datetime(2024, 2, 1)]),
+      "month-first": ("date, month/day/year", [dt.datetime(2024, 1, 2)])}),
+    (["01-02-2024"], "dates",
+     {"day-first": ("date, day-month-year", [dt.datetime(2024, 2, 1)]),
+      "month-first": ("date, month-day-year", [dt.datetime(2024, 1, 2)])}),
+])
+def test_equally_good_readings_are_put_to_the_user(connection: Any, texts: list[str], option: str,
+                                                   readings: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=f"'a' reads equally well as .*--{option} "):
+        convert(connection, texts)
+    for word, expected in readings.items():
+        assert convert(connection, texts, **{option: word}) == expected
+
+
+def test_a_point_is_a_decimal_point_unless_somebody_says_otherwise(connection: Any) -> None:
+    assert convert(connection, ["1.234", "5.678"]) == ("number", [1.234, 5.678])
+    assert convert(connection, ["1.234"], decimal="comma") == ("number, decimal comma", [1234])
+    assert convert(connection, ["12", "7"], decimal="comma") == ("integer", [12, 7])
+
+
+def test_a_column_with_decimal_commas_makes_thousands_of_another_likely(connection: Any) -> None:
+    connection.execute("CREATE OR REPLACE TEMP TABLE two AS SELECT * FROM (VALUES "
+                       "('1,5', '1.234', '5%', '7'), ('2,25', '999', '6%', '8')) t(a, b, c, d)")
+    names = ["a", "b", "c", "d"]
+    with pytest.raises(UserError, match="'b' reads equally well .*--decimal comma or point"):
+        choose_rules(connection, "two", names, READING)
+    comma = choose_rules(connection, "two", names, READING, decimal="comma")
+    assert (comma["a"], comma["b"]) == ("number, decimal comma", "number, decimal comma")
+    assert choose_rules(connection, "two", names, READING, decimal="point")["b"] == "number"
+    assert choose_rules(connection, "two", ["a", "c", "d"], READING)["c"] == "percent"
+
+
+@pytest.mark.parametrize(("last", "rule"), [
+    ("1", "integer"), ("1.5", "number"), ("1,5", "number, decimal comma"), ("x", "text"),
+    ("", "integer"),
+])
+def test_the_whole_column_decides_not_its_beginning(connection: Any, last: str, rule: str) -> None:
+    count = 250_000
+    connection.execute("CREATE OR REPLACE TEMP TABLE long AS SELECT CASE WHEN range < "
+                       f"{count} THEN '7' ELSE ? END AS a, CASE WHEN range < {count} THEN NULL "
+                       f"ELSE ? END AS b FROM range({count + 1})", [last, last])
+    rules = choose_rules(connection, "long", ["a", "b"], READING)
+    assert rules == {"a": rule, "b": rule if last else "text"}
+
+
+def test_a_thousand_columns_take_seconds(connection: Any) -> None:
+    import time
+    kinds = ["'1'", "'1.5'", "'x'", "'2024-01-01'", "NULL"]
+    cells = ", ".join(f"{kinds[n % 5]} AS c{n}" for n in range(1000))
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE wide AS SELECT {cells} FROM range(200)")
+    started = time.perf_counter()
+    rules = choose_rules(connection, "wide", [f"c{n}" for n in range(1000)], READING)
+    assert time.perf_counter() - started < 15
+    assert [rules[f"c{n}"] for n in range(5)] == \
+        ["integer", "number", "text", "date, year-month-day", "text"]
+
+
+def test_what_does_not_fit_the_rule_is_no_value(connection: Any) -> None:
+    for rule, text in (("integer", "1.5"), ("number", "007"), ("percent", "5"),
+                       ("date, day/month/year", "2/13/2024"), ("true or false", "yes")):
+        sql = f"SELECT {checked_value_sql('a', rule)} FROM (SELECT '{text}' AS a)"
+        assert connection.execute(sql).fetchone() == (None,)
+
+
+@pytest.mark.parametrize(("sql", "dtype", "value"), [
+    ("1.5", "integer", 1.5), ("'x'", "number", None), ("0.5", "boolean", None),
+    ("1", "boolean", True), ("true", "number", 1.0), ("DATE '2024-01-01'", "number", None),
+    ("'2024-01-01'", "date", dt.datetime(2024, 1, 1)), ("[1, 2]", "text", "[1, 2]"),
+    ("CAST(NULL AS INTEGER)", "text", None),
+])
+def test_a_typed_cell_is_never_silently_another_value(connection: Any, sql: str, dtype: str,
+                                                      value: Any) -> None:
+    query = f"SELECT {parquet_value_sql('a', dtype)} FROM (SELECT {sql} AS a)"
+    assert connection.execute(query).fetchone() == (value,)
+
+
+@pytest.mark.parametrize(("sql", "dtype", "plain"), [
+    ("1::TINYINT", "integer", 1), ("1::UBIGINT", "number", 1),
+    ("1.5::DECIMAL(10,2)", "number", 1.5),
+    ("true", "boolean", True), ("DATE '2024-01-01'", "date", dt.date(2024, 1, 1)),
+    ("TIMESTAMPTZ '2024-01-01 10:00:00+02'", "date", dt.datetime(2024, 1, 1, 8)),
+    ("TIME '10:00:00'", "text", "10:00:00"), ("[1, 2]", "text", "[1, 2]"),
+    ("[DATE '2024-01-01']", "text", "[2024-01-01]"), ("[1.5::DECIMAL(4,2)]", "text", "[1.50]"),
+    ("{'a': 1}", "text", "{'a': 1}"), ("'x'::BLOB", "text", "x"),
+    ("'red'::ENUM('red', 'blue')", "text", "red"), ("INTERVAL 1 DAY", "text", "1 day"),
+    ("uuid '6ccd780c-baba-1026-9564-5b8c656024db'", "text", "6ccd780c-baba-1026-9564-5b8c656024db"),
+])
+def test_types_of_a_parquet_file(connection: Any, sql: str, dtype: str, plain: Any) -> None:
+    connection.execute("SET TimeZone = 'UTC'")
+    kind = str(connection.sql(f"SELECT {sql} AS a").types[0])
+    assert dtype_of_type(kind) == dtype
+    value = connection.execute(f"SELECT {plain_sql('a', kind)} FROM (SELECT {sql} AS a)"
+                               ).fetchone()[0]
+    assert value == plain or float(value) == plain
+
+
+def test_every_rule_has_a_dtype_of_the_schema() -> None:
+    assert {rule.dtype for rule in BY_NAME.values()} == \
+        {"integer", "number", "boolean", "date", "text"}
