@@ -46,6 +46,7 @@ generate-dataset train prediction evaluate deploy-endpoint report: .environment
 test:                ## all that must hold: lint, types, tests with coverage, both counts
 test: lint .tests-with-coverage count-test-files count-report-files
 .tests-with-coverage: .environment-dev
+	@command -v git >/dev/null || { echo "error: make test needs git; install it" >&2; exit 2; }
 	@rm -f .coverage .coverage.*
 	@$(PY) -m coverage run -m pytest $(PARALLEL) -m "not ($(MARKED))" $(value ARGS)
 	@$(PY) -m coverage combine --quiet

@@ -6,9 +6,10 @@ it names; checked against the schema when written, not on every read.
 
 import hashlib
 import json
+import os
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,6 +20,14 @@ from mlmonkey.files import write_bytes, write_json
 
 METADATA_VERSION = 1
 SCHEMA_PATH = Path(__file__).with_name("metadata.schema.json")
+# what a patch may hold; data, notebooks and whatever else lies about stay where they are
+CODE_SUFFIXES = {".py", ".html", ".json", ".txt", ".toml", ".ini", ".cfg", ".sh"}
+CODE_BYTES = 2**20  # beyond that a .json or .txt is data
+# whatever the user's configuration says, git writes patches that `git apply` takes
+PLAIN = ("--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--binary", "--unified=3")
+KINDS: dict[str, type | tuple[type, ...]] = {
+    "object": dict, "array": list, "string": str, "integer": int, "number": (int, float),
+    "boolean": bool, "null": type(None)}
 
 
 def validate(metadata: Mapping[str, Any]) -> None:
@@ -29,6 +38,39 @@ def validate(metadata: Mapping[str, Any]) -> None:
     """
     import jsonschema
     jsonschema.validate(metadata, json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
+
+
+def misfit(metadata: Any) -> str | None:
+    """Where metadata lacks what other commands reach into, in words; None when it can be used.
+
+    The same schema as in `validate`, but only kinds, choices and required keys, which takes less
+    than a millisecond on every read: an edited file must end in a line, not in a traceback.
+    """
+    schema = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
+    return next(_misfits(metadata, schema, schema["$defs"], "it"), None)
+
+
+def _misfits(value: Any, part: Any, shared: Mapping[str, Any], place: str) -> Iterator[str]:
+    part = shared[part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+    kinds = [part["type"]] if isinstance(part.get("type"), str) else part.get("type", KINDS)
+    if not any(isinstance(value, KINDS[kind]) for kind in kinds):
+        yield f"{place} is not of the kind {' or '.join(kinds)}"
+    elif value not in part.get("enum", [part.get("const", value)]):
+        yield f"{place} has a value that is not known here"
+    elif isinstance(value, dict):
+        for key in part.get("required", ()):
+            if key not in value:
+                yield f"{place} has no {key!r}"
+        for key, content in value.items():
+            inner = part.get("properties", {}).get(key, part.get("additionalProperties"))
+            if isinstance(inner, dict):
+                yield from _misfits(content, inner, shared, f"{place}.{key}".removeprefix("it."))
+    elif isinstance(value, list):
+        if len(value) < part.get("minItems", 0):
+            yield f"{place} has only {len(value)} entries"
+        # the rows held out may be many
+        for number, content in enumerate(value[:1000] if "items" in part else ()):
+            yield from _misfits(content, part["items"], shared, f"{place}[{number}]")
 
 
 def write_metadata(path: Path, metadata: Mapping[str, Any]) -> None:
@@ -64,32 +106,72 @@ def installed_versions(packages: Iterable[str]) -> dict[str, str | None]:
 def git_commit(root: Path) -> str | None:
     """The commit checked out at `root`; None without git, or outside a repository."""
     answer = _git(root, "rev-parse", "HEAD")
-    return answer.strip() if answer else None
+    return answer.decode().strip() if answer else None
 
 
-def uncommitted_patch(root: Path, paths: Sequence[str], secrets: Sequence[str]) -> str | None:
-    """Uncommitted changes and new files under `paths`, as one patch that git can apply.
+def uncommitted_patch(root: Path, paths: Sequence[str], secrets: Sequence[str]) -> bytes | None:
+    """Uncommitted changes and new files of code under `paths`, as one patch for `git apply`.
 
-    Files that hold one of the secrets are left out, with a line that says so.
+    What is not code, and files that hold a secret, now or as committed, are left out with a line
+    that says so. The user's git settings change nothing.
 
     Returns:
-        None without git or without a commit; an empty text when all is committed.
+        None without git or without a commit; nothing (b"") when all is committed.
     """
     if git_commit(root) is None:
         return None
-    changed = (_git(root, "diff", "--name-only", "-z", "--relative", "HEAD", "--", *paths)
-               or "").split("\0")
-    added = (_git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", *paths)
-             or "").split("\0")
-    pieces = []
-    for name in filter(None, changed):
-        pieces.append((name, _git(root, "diff", "--relative", "HEAD", "--", name) or ""))
-    for name in filter(None, added):
-        # git answers 1 when the two sides differ, which they always do here
-        pieces.append((name, _git(root, "diff", "--no-index", "--", "/dev/null", name) or ""))
-    return "".join(f"# {name} left out: it holds a value of .env.local\n"
-                   if any(secret in text for secret in secrets) else text
-                   for name, text in sorted(pieces))
+    changed = _git(root, "diff", *PLAIN, "--name-only", "-z", "--relative", "HEAD", "--", *paths)
+    added = _git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", *paths)
+    # `git apply` reads names from the repository's root, also when it stands in a folder below
+    below = os.fsdecode(_git(root, "rev-parse", "--show-prefix") or b"").strip("\n")
+    diff = ("diff", *PLAIN, f"--src-prefix=a/{below}", f"--dst-prefix=b/{below}")
+    needles = _needles(secrets)
+    notes, pieces = [], []
+    for name, new in sorted([(name, False) for name in _names(changed)]
+                            + [(name, True) for name in _names(added)]):
+        if reason := _reason_to_leave_out(root, name, new, needles):
+            notes.append(f"# {reason}\n".encode())
+        elif new:
+            pieces.append(_git(root, *diff, "--no-index", "--", os.devnull, name))
+        else:
+            pieces.append(_git(root, "--literal-pathspecs", *diff, "--relative", "HEAD", "--",
+                               name))
+    return b"".join([*notes, *(piece or b"" for piece in pieces)])
+
+
+def _reason_to_leave_out(root: Path, name: str, new: bool, needles: Sequence[bytes]) -> str | None:
+    path = root / name
+    if any(needle in os.fsencode(name) for needle in needles):
+        return "a file left out: its name holds a value of .env.local"
+    shown = json.dumps(name, ensure_ascii=not name.isprintable()).strip('"')
+    if any(part.startswith(".env") for part in Path(name).parts) or not _is_code(path):
+        return f"{shown} left out: it is not code"
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        return f"{shown} left out: it is no regular file"
+    committed = None if new else _git(root, "show", f"HEAD:./{name}")
+    contents = [committed or b"", path.read_bytes() if path.exists() else b""]
+    if any(needle in content for needle in needles for content in contents):
+        return f"{shown} left out: it holds a value of .env.local"
+    if max(map(len, contents)) > CODE_BYTES:
+        return f"{shown} left out: it is larger than {CODE_BYTES:,} bytes"
+    return None
+
+
+def _is_code(path: Path) -> bool:
+    return (path.suffix in CODE_SUFFIXES or path.name in ("Makefile", "params.yaml")
+            or path.name.startswith("requirements"))
+
+
+def _needles(secrets: Sequence[str]) -> list[bytes]:
+    """What to look for: each value, and the longer lines of those that have several."""
+    whole = {secret.strip() for secret in secrets}
+    lines = {line.strip() for secret in secrets for line in secret.splitlines()}
+    return [text.encode() for text in {text for text in whole if len(text) >= 4}
+            | {line for line in lines if len(line) >= 8}]
+
+
+def _names(answer: bytes | None) -> list[str]:
+    return [os.fsdecode(name) for name in (answer or b"").split(b"\0") if name]
 
 
 def identifier_of(commit: str | None, timestamp: str, name: str) -> str:
@@ -127,12 +209,11 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _git(root: Path, *words: str) -> str | None:
+def _git(root: Path, *words: str) -> bytes | None:
+    """What git answers; None when it is not there or refuses."""
     try:
-        done = subprocess.run(["git", "-C", str(root), "-c", "core.quotePath=false", *words],
-                              capture_output=True, check=False)
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, check=False)
     except OSError:
         return None
-    if done.returncode > 1 or (done.returncode == 1 and "--no-index" not in words):
-        return None
-    return done.stdout.decode("utf-8", errors="replace")
+    # `diff --no-index` answers 1 when the two sides differ, which they always do here
+    return done.stdout if done.returncode == 0 or "--no-index" in words else None

@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mlmonkey.errors import UserError
@@ -55,7 +55,7 @@ def deserialize(content: bytes, kind: str, trusted: Sequence[str], file: str) ->
     """The estimator in bytes that were vouched for; a skops file may hold trusted types only."""
     if kind == "joblib":
         import joblib
-        return joblib.load(io.BytesIO(content))
+        return _opened(lambda: joblib.load(io.BytesIO(content)), file)
     import skops.io
     try:
         foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - set(trusted))
@@ -66,7 +66,16 @@ def deserialize(content: bytes, kind: str, trusted: Sequence[str], file: str) ->
         raise UserError(f"{file} holds types that this project does not trust: "
                         f"{', '.join(foreign)}; add them to the list of trusted types "
                         "if they are yours")
-    return skops.io.loads(content, trusted=list(trusted))
+    return _opened(lambda: skops.io.loads(content, trusted=list(trusted)), file)
+
+
+def _opened(read: Callable[[], Any], file: str) -> Any:
+    try:
+        return read()
+    except Exception as error:  # sound bytes, so other versions: whatever they raise
+        raise UserError(f"{file} can't be opened with the libraries installed here "
+                        f"({_line(error)}); train anew: make train, or install the versions in "
+                        "its metadata's environment block") from None
 
 
 def _line(error: BaseException) -> str:

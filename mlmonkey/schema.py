@@ -33,10 +33,11 @@ class RowError(ValueError):
     `row` counts from 0; `column` is None when the row as a whole has the wrong shape.
     """
 
-    def __init__(self, row: int, column: str | None, value: Any, expected: str) -> None:
+    def __init__(self, row: int, column: str | None, value: Any, expected: str,
+                 text: str | None = None) -> None:
         self.row, self.column, self.value, self.expected = row, column, value, expected
         where = f"row {row}" if column is None else f"row {row}, column {column!r}"
-        super().__init__(f"{where}: {short(value)} is not {expected}")
+        super().__init__(text or f"{where}: {short(value)} is not {expected}")
 
 
 def canonical_frame(columns: Mapping[str, Any] | pd.DataFrame,
@@ -65,7 +66,9 @@ def frame_from_rows(rows: Sequence[Any], schema: Sequence[Feature]) -> tuple[pd.
         if isinstance(row, dict):
             missing = [name for name in names if name not in row]
             if missing:
-                raise RowError(number, missing[0], "a missing key", "there: null means no value")
+                raise RowError(number, missing[0], None, "a value, or null",
+                               f"row {number}: column {missing[0]!r} is missing; "
+                               "send null for no value")
             ignored += len(row.keys() - known)
             values.append([row[name] for name in names])
         elif isinstance(row, list) and len(row) == len(names):

@@ -9,34 +9,25 @@ A hash beside a file stops accidents, not somebody who can write both.
 
 import hashlib
 import json
-import os
-import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from shlex import quote
+from typing import Any
 
+from mlmonkey.claims import (NAME_PATTERN, ModelId, claim, identifiers, owner_of,
+                             parse_identifier)
 from mlmonkey.errors import UserError
-from mlmonkey.files import lock, sha256_of_text, try_lock, write_json
+from mlmonkey.files import lock, sha256_of_text, write_json
 from mlmonkey.golden import Prediction, golden_difference, moved_versions, predict_with
+from mlmonkey.metadata import misfit
 from mlmonkey.model_files import deserialize
 
-NAME_PATTERN = re.compile(r"\w[\w .+-]{0,99}")
-VERSION_PATTERN = re.compile(rf"(?P<name>{NAME_PATTERN.pattern})-v(?P<version>[1-9]\d{{0,8}})")
 FORMATS = {".skops": "skops", ".joblib": "joblib"}
 REFUSED = {".pkl": "a pickle runs code when it is opened", ".pt": "it is a pickle inside",
            ".pickle": "a pickle runs code when it is opened"}
-
-
-class ModelId(NamedTuple):
-    """Name and version of one trained model."""
-
-    name: str
-    version: int
-
-    def __str__(self) -> str:
-        return f"{self.name}-v{self.version}"
 
 
 @dataclass(frozen=True)
@@ -76,8 +67,21 @@ class ModelStore:
 
     def identifiers(self) -> list[ModelId]:
         """Every complete model, by name, then by version."""
-        found = (parse_identifier(path.stem) for path in self.metadata.glob("*.json"))
-        return sorted(identifier for identifier in found if identifier)
+        return identifiers(self.metadata)
+
+    def readable(self, backwards: bool = False) -> Iterator[tuple[ModelId, dict[str, Any]]]:
+        """Every model with its metadata, in the order of `identifiers` or the other way round.
+
+        For commands that look through all models: a note on stderr names what can't be read.
+        """
+        found = self.identifiers()
+        for identifier in reversed(found) if backwards else found:
+            try:
+                metadata = self.read_metadata(identifier)
+            except (UserError, OSError) as error:
+                print(f"note: {identifier} is left out: {error}", file=sys.stderr)
+                continue
+            yield identifier, metadata
 
     def read_metadata(self, identifier: ModelId) -> dict[str, Any]:
         """The metadata of one model, as it stands on disk.
@@ -91,13 +95,15 @@ class ModelStore:
         except FileNotFoundError:
             raise UserError(f"there is no model {identifier}: {path} is missing; "
                             f"known: {self._known()}") from None
-        except ValueError as error:
-            raise UserError(f"{path} is damaged ({error}); train anew: make train") from None
-        if not isinstance(content, dict) or (content.get("model_name"), content.get(
-                "model_version")) != tuple(identifier):
+        except (ValueError, RecursionError) as error:
+            raise _damaged(path, str(error)) from None
+        if wrong := misfit(content):
+            raise _damaged(path, wrong)
+        if (content["model_name"], content["model_version"]) != identifier:
             raise UserError(f"{path} is not the metadata of {identifier}, but of another model; "
-                            "put the right file back or train anew: make train")
-        return content
+                            f"put the right file back, or remove it and train anew: "
+                            f"rm {quote(str(path))} && make train")
+        return dict(content)
 
     def metadata_path(self, identifier: ModelId) -> Path:
         """Where the metadata of a model is."""
@@ -110,12 +116,12 @@ class ModelStore:
             content = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {"default": None, "models": {}}
-        except ValueError as error:
-            raise UserError(f"{path} is damaged ({error}); remove it and choose again: "
-                            "make train") from None
-        if not isinstance(content, dict) or not isinstance(content.get("models"), dict):
-            raise UserError(f"{path} is damaged; remove it and choose again: make train")
-        return content
+        except (ValueError, RecursionError) as error:
+            raise _damaged(path, str(error)) from None
+        if not _is_choice(content):
+            raise _damaged(path, 'it must be {"default": NAME, "models": {NAME: {"version": N, '
+                                 '"promoted": true or false}}}')
+        return dict(content)
 
     def select(self, identifier: ModelId) -> bool:
         """Make a version its name's choice, and its name the default, unless one is promoted.
@@ -186,7 +192,7 @@ class ModelStore:
         """
         metadata = self.read_metadata(identifier)
         contents = {artifact["role"]: self._checked_bytes(artifact, identifier)
-                    for artifact in metadata.get("artifacts", [])}
+                    for artifact in metadata["artifacts"]}
         if "model" not in contents:
             raise UserError(f"{self.metadata_path(identifier)} names no model file; "
                             "train anew: make train")
@@ -209,54 +215,9 @@ class ModelStore:
                 "make train, or install the recorded versions (environment block of "
                 f"{self.metadata_path(model.identifier)})")
 
-    @contextmanager
-    def claim(self, name: str) -> Iterator[ModelId]:
-        """Reserve the next free version of a name for one training, against all others.
-
-        The claim is a locked file: its owner is alive while the lock is held. What a training
-        without metadata leaves is removed here, or by the next training when it was killed.
-        """
-        self.models.mkdir(parents=True, exist_ok=True)
-        self.metadata.mkdir(parents=True, exist_ok=True)
-        self._remove_leftovers()
-        with self._locked("claims"):
-            identifier = self._next(name)
-            path = self.models / f".claim-{identifier}"
-            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR)
-            file = os.fdopen(handle, "w")
-            try_lock(file)
-        try:
-            yield identifier
-        finally:
-            if not self.metadata_path(identifier).exists():
-                self._remove_artifacts(identifier)
-            path.unlink(missing_ok=True)
-            file.close()
-
-    def _next(self, name: str) -> ModelId:
-        names = [path.name for path in self.models.iterdir()]
-        taken = [parse_identifier(_stem(name)) for name in names]
-        taken += [parse_identifier(name.removeprefix(".claim-")) for name in names]
-        taken += self.identifiers()
-        return ModelId(name, 1 + max((t.version for t in taken if t and t.name == name), default=0))
-
-    def _remove_leftovers(self) -> None:
-        for path in self.models.glob(".claim-*"):
-            identifier = parse_identifier(path.name.removeprefix(".claim-"))
-            try:
-                file = open(path, "r+")
-            except FileNotFoundError:
-                continue
-            with file:
-                if identifier and try_lock(file):
-                    if not self.metadata_path(identifier).exists():
-                        self._remove_artifacts(identifier)
-                    path.unlink(missing_ok=True)
-
-    def _remove_artifacts(self, identifier: ModelId) -> None:
-        for path in self.models.glob("*"):
-            if _stem(path.name) == str(identifier):
-                path.unlink(missing_ok=True)
+    def claim(self, name: str) -> AbstractContextManager[ModelId]:
+        """Reserve the next free version of a name for one training; see mlmonkey.claims."""
+        return claim(self.models, self.metadata, name)
 
     @contextmanager
     def _locked(self, what: str) -> Iterator[None]:
@@ -268,7 +229,7 @@ class ModelStore:
         name = artifact["file"]
         path = self.models / name
         again = "put the right file back or train anew: make train"
-        if _stem(name) != str(identifier) or Path(name).name != name:
+        if owner_of(name) != str(identifier) or Path(name).name != name:
             raise UserError(f"metadata of {identifier} names {name!r}, which isn't its file; "
                             f"{again}")
         if path.is_symlink() or path.resolve().parent != self.models.resolve():
@@ -306,12 +267,6 @@ class ModelStore:
         return ", ".join(known) or "none yet, train one: make train"
 
 
-def parse_identifier(text: str) -> ModelId | None:
-    """`iris-v3` -> ModelId("iris", 3); None for any other text."""
-    match = VERSION_PATTERN.fullmatch(text)
-    return ModelId(match["name"], int(match["version"])) if match else None
-
-
 def check_name(name: str) -> str:
     """Return a usable model name as it is.
 
@@ -324,8 +279,14 @@ def check_name(name: str) -> str:
     return name
 
 
-def _stem(file_name: str) -> str:
-    """The identifier part of `iris-v1.skops` and `iris-v1.features.txt`."""
-    match = re.match(rf"{VERSION_PATTERN.pattern}(?=\.(skops|joblib|features\.txt|patch)$)",
-                     file_name)
-    return match[0] if match else ""
+def _is_choice(content: Any) -> bool:
+    return (isinstance(content, dict) and isinstance(content.get("default"), str | None)
+            and isinstance(content.get("models"), dict)
+            and all(isinstance(each, dict) and type(each.get("version")) is int
+                    and isinstance(each.get("promoted", False), bool)
+                    for each in content["models"].values()))
+
+
+def _damaged(path: Path, why: str) -> UserError:
+    return UserError(f"{path} is damaged ({why}); restore it, or remove it and train anew: "
+                     f"rm {quote(str(path))} && make train")

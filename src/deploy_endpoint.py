@@ -29,6 +29,7 @@ from src.helpers.choosing import choose, model_options
 from src.helpers.configuration import Config, script
 from src.settings import relative
 
+HEADERS_WITHIN = 5  # seconds, else the line is cut without an answer; so is one that stays idle
 WORKER_CLASS = "gevent"  # 200 half-sent requests stop gthread; here a waiting client costs nothing
 CONNECTIONS = 4_000  # open at once per worker, most of them waiting
 STUCK = 120  # seconds without a sign of life, loading included, after which a worker is replaced
@@ -45,7 +46,8 @@ USUAL = {80: "a web server", 443: "a web server", 5000: "AirPlay Receiver on mac
 @click.option("--port", type=click.IntRange(0, 65535), default=5000, help="0: any free one.")
 @click.option("--workers", type=click.IntRange(1), help="Processes.  [default: processor cores]")
 @click.option("--timeout", type=click.IntRange(1), default=30,
-              help="Seconds a client may take to send its request.")
+              help="Seconds a client may take to send a request's body, else it gets 408.  "
+                   f"(The headers must be there after {HEADERS_WITHIN}, else the line is cut.)")
 def main(config: Config) -> None:
     """Answer predictions over HTTP until SIGTERM or Ctrl-C.
 
@@ -53,14 +55,14 @@ def main(config: Config) -> None:
     """
     store, identifier = choose(config)
     store.check(identifier)
-    listener = listen(config.host, config.port)
+    listener = listen(config.host, config.port, named_model(config))
     # before scikit-learn is imported: on a busy machine more threads made one row 30 times slower
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     workers = config.workers or cores()
     address = f"http://{shown_host(config.host)}:{listener.getsockname()[1]}"
     settings = {"bind": f"fd://{listener.detach()}", "workers": workers,
                 "worker_class": WORKER_CLASS, "worker_connections": CONNECTIONS,
-                "timeout": STUCK, "graceful_timeout": STOPPING, "keepalive": 5,
+                "timeout": STUCK, "graceful_timeout": STOPPING, "keepalive": HEADERS_WITHIN,
                 "loglevel": "warning", "accesslog": "-", "access_log_format": ACCESS_LINE,
                 "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,
                 "control_socket_disable": True}
@@ -141,7 +143,7 @@ def release_of(store: ModelStore, model: LoadedModel) -> dict[str, Any]:
 
 
 def in_time(app: Any, seconds: int) -> Any:
-    """Give up on a client that has not sent its request after so many seconds."""
+    """Give up on a client that has not sent its request after so many seconds: 408, and hang up."""
     import gevent
 
     from mlmonkey.api import as_problem
@@ -151,7 +153,8 @@ def in_time(app: Any, seconds: int) -> Any:
         with gevent.Timeout(seconds, False):
             return app(environ, start_response)  # type: ignore[no-any-return]
         late = as_problem(408, f"the request was not complete after {seconds} seconds", {})
-        late.headers["Connection"] = "close"
+        # gunicorn drops a Connection header; this makes it send its own, and close
+        start_response.__self__.force_close()
         return late(environ, start_response)
     return limited
 
@@ -171,8 +174,17 @@ def announce(store: ModelStore, identifier: ModelId, address: str, workers: int,
               "machine alone: --host 127.0.0.1", file=sys.stderr, flush=True)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
+def named_model(config: Config) -> str:
+    """The options that named the model, to be typed again; empty when there were none."""
+    words = [(option, config.values[option]) for option in ("model_path", "model_name",
+                                                            "model_version")]
+    return "".join(f"--{option.replace('_', '-')} {shlex.quote(str(value))} "
+                   for option, value in words
+                   if value is not None and config.sources[option] == "flag")
+
+
+def listen(host: str, port: int, model: str = "") -> socket.socket:
+    """A listening socket; `model` are the options that belong into advice to try another port.
 
     Raises:
         UserError: for an occupied or forbidden port, or an address that isn't this machine's.
@@ -186,7 +198,7 @@ def listen(host: str, port: int) -> socket.socket:
     if number == errno.EADDRINUSE:
         usual = f" (there usually sits {USUAL[port]})" if port in USUAL else ""
         raise UserError(f"port {port} is occupied{usual}; take a free one: make deploy-endpoint "
-                        f"ARGS=\"--port {free_port(str(address), family, port)}\"")
+                        f"ARGS=\"{model}--port {free_port(str(address), family, port)}\"")
     if number == errno.EACCES:
         raise UserError(f"--port {port} needs rights that you don't have; take one above 1023: "
                         f"--port {free_port(str(address), family, 8079)}")

@@ -17,9 +17,10 @@ import click
 
 from mlmonkey.errors import UserError
 from mlmonkey.files import write_json
-from src.helpers.choosing import load_chosen, model_options
+from src.helpers.choosing import choose, load_chosen, model_options
 from src.helpers.configuration import Config, script
 from src.helpers.datasets import read_profile
+from src.helpers.output import check_output, shown
 from src.settings import load_settings, relative
 
 
@@ -39,9 +40,9 @@ def main(config: Config) -> None:
     import numpy as np
 
     from src.helpers.scores import score_answers, summarize
+    output = choose_output(config)
     model = load_chosen(config)
     target, task = model.metadata["target"], model.metadata["task"]
-    output = choose_output(config, model.identifier.name)
     counts = {"records": 0, "without_label": 0, "without_answer": 0, "unseen_label": 0, "scored": 0}
     labels, answers, probabilities = [], [], []
     for batch, truth in labelled_batches(config, model.metadata):
@@ -66,21 +67,17 @@ def main(config: Config) -> None:
     print(f"scores of {model.identifier} on {strategy}, {spell(counts)}:")
     for score in scores:
         print(f"  {score['metric']:<28}  {score['value']:.4g}")
-    print(f"metrics: {relative(output)}")
+    print(f"metrics: {shown(output)}")
 
 
-def choose_output(config: Config, name: str) -> Path:
-    """Where the metrics go.
-
-    Raises:
-        UserError: for an ending that is not JSON.
-    """
-    stem = config.input.stem if config.input else name
+def choose_output(config: Config) -> Path:
+    """Where the metrics go; looked at before anything heavy is loaded."""
+    from src.etl.detect import check_readable
+    if config.input:
+        check_readable(config.input, "--input")
+    stem = config.input.stem if config.input else choose(config)[1].name
     output: Path = config.output or load_settings().predictions / f"{stem}-metrics.json"
-    if output.suffix != ".json":
-        raise UserError(f"--output {output}: metrics are JSON; name it "
-                        f"--output '{output.with_suffix('.json')}'")
-    return output
+    return check_output(output, config.input, [".json"])
 
 
 def labelled_batches(config: Config, metadata: dict[str, Any]) -> Iterator[tuple[Any, Any]]:

@@ -23,6 +23,7 @@ from mlmonkey.files import whole_file, write_json
 from src.helpers.configuration import Config, progress_shown, script
 from src.helpers.choosing import choose, load_chosen, model_options
 from src.helpers.datasets import read_profile
+from src.helpers.output import check_output, shown
 from src.settings import load_settings, relative
 
 FORMATS = (".csv", ".parquet")
@@ -61,41 +62,35 @@ def main(config: Config) -> int:
             profile = read_profile(model.metadata["data"]["key"])
             batch = hold_out_batch(model.metadata, profile, keep)
             about["input"] = {"hold_out_of": model.metadata["input_data_location"]}
-            batches, total = iter([batch]), len(batch.errors)
+            batches, total, types = iter([batch]), len(batch.errors), {}
         else:
             source = open_input(config.input, model.metadata, Path(workspace), connection, keep,
                                 config.delimiter)
             say_ignored(source, model.metadata)
             about["input"] = {"path": relative(source.path), "sha256": source.sha256,
                               "records": vars(source.account)}
-            batches, total = source.batches, source.account.records
-        write_answers(output, answered(batches, model, counts, total), model)
+            batches, total, types = source.batches, source.account.records, source.types
+        if output.suffix == ".parquet":
+            check_distinct([*keep, *answer_types(model)])
+        write_answers(output, answered(batches, model, counts, total), types | answer_types(model))
     write_json(output.with_name(output.name + ".json"), about | {"counts": counts})
-    print(f"predictions: {relative(output)}, {counts['records']:,} records, "
+    print(f"predictions: {shown(output)}, {counts['records']:,} records, "
           f"{counts['errors']:,} without an answer, {counts['seconds']:.1f} s")
     return int(counts["errors"] > config.max_rejects * counts["records"])
 
 
 def choose_output(config: Config) -> Path:
-    """Where the answers go, before anything heavy is loaded.
+    """Where the answers go; looked at before anything heavy is loaded.
 
     Raises:
-        UserError: for an unreadable input, an ending that is neither CSV nor Parquet, or an
-            output that is the input itself.
+        UserError: for an unreadable input, or an output that may not be written.
     """
     from src.etl.detect import check_readable
     if config.input:
-        check_readable(config.input)
+        check_readable(config.input, "--input")
     stem = config.input.stem if config.input else choose(config)[1].name
     output: Path = config.output or load_settings().predictions / f"{stem}.csv"
-    if output.suffix not in FORMATS:
-        raise UserError(f"--output {output}: write it as {' or '.join(FORMATS)}")
-    if output.is_dir():
-        raise UserError(f"--output {output} is a folder; name a file in it: "
-                        f"--output '{output / (stem + '.csv')}'")
-    if config.input and output.resolve() == config.input.resolve():
-        raise UserError(f"--output {output} is the input itself; choose another name")
-    return output
+    return check_output(output, config.input, FORMATS)
 
 
 def say_ignored(source: Any, metadata: dict[str, Any]) -> None:
@@ -137,7 +132,29 @@ def answered(batches: Iterable[Any], model: Any, counts: dict[str, Any],
     counts["seconds"] = round(time.perf_counter() - started, 3)
 
 
-def write_answers(output: Path, frames: Iterable[Any], model: Any) -> None:
+def answer_types(model: Any) -> dict[str, str]:
+    """The columns of answers and their SQL types."""
+    kinds = {"text": "VARCHAR", "boolean": "BOOLEAN", "integer": "BIGINT", "number": "DOUBLE"}
+    label = kinds[model.metadata["target"]["dtype"]] if model.classes else "DOUBLE"
+    return {"prediction": label, "error": "VARCHAR"} | {
+        f"probability_{name}": "DOUBLE" for name in model.classes or []}
+
+
+def check_distinct(names: list[str]) -> None:
+    """Refuse Parquet where two columns differ in case only: its readers take them for one.
+
+    Raises:
+        UserError: naming both.
+    """
+    first: dict[str, str] = {}
+    for name in names:
+        other = first.setdefault(name.lower(), name)
+        if other != name:
+            raise UserError(f"the columns {other!r} and {name!r} differ in case only, which "
+                            "Parquet readers can't tell apart; write CSV: --output FILE.csv")
+
+
+def write_answers(output: Path, frames: Iterable[Any], types: dict[str, str]) -> None:
     """Write frames as they come; the file gets its name when the last one is on disk."""
     with whole_file(output) as temporary:
         written = temporary if output.suffix == ".csv" else temporary.with_suffix(".rows")
@@ -146,21 +163,17 @@ def write_answers(output: Path, frames: Iterable[Any], model: Any) -> None:
                 for number, frame in enumerate(frames):
                     frame.to_csv(file, index=False, header=number == 0, lineterminator="\n")
             if written != temporary:
-                to_parquet(written, temporary, model)
+                to_parquet(written, temporary, types)
         finally:
             if written != temporary:
                 written.unlink(missing_ok=True)
 
 
-def to_parquet(rows: Path, path: Path, model: Any) -> None:
-    """Give the written rows the types of the model's answers."""
+def to_parquet(rows: Path, path: Path, types: dict[str, str]) -> None:
+    """Give the written rows the types of the input's columns and of the model's answers."""
     import duckdb
 
     from src.etl.account import csv_sql, identifier, quoted
-    answer = {"text": "VARCHAR", "boolean": "BOOLEAN", "integer": "BIGINT", "number": "DOUBLE"}
-    target = model.metadata["target"]["dtype"] if model.classes else "number"
-    types = {"prediction": answer[target]}
-    types |= {f"probability_{label}": "DOUBLE" for label in model.classes or []}
     with open(rows, encoding="utf-8", newline="") as file:
         names = next(csv.reader(file))
     values = ", ".join(f"CAST({identifier(name)} AS {types.get(name, 'VARCHAR')}) "

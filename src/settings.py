@@ -7,9 +7,12 @@ Nothing happens at import; `load_settings()` reads, and writes nothing.
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from mlmonkey.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -54,8 +57,27 @@ def environment_value(name: str) -> str | None:
 def read_env(file: str) -> Mapping[str, str]:
     """Names and values of an env file in the root; empty when there is none."""
     from dotenv import dotenv_values
-    values = dotenv_values(ROOT / file, interpolate=False)
+    try:
+        values = dotenv_values(ROOT / file, interpolate=False, encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(f"{file} is not UTF-8 text; save it as UTF-8") from None
+    except OSError as error:
+        raise UserError(f"{file} can't be read: {error.strerror}") from None
     return {name: value for name, value in values.items() if value is not None}
+
+
+def secret_values() -> list[str]:
+    """Values of .env.local that must never be written anywhere; very short ones hide nothing."""
+    return [value for name, value in read_env(".env.local").items()
+            if len(value) >= 4 and name not in FOLDERS]
+
+
+def without_secrets(line: str) -> str:
+    """The line with `***` in the place of what .env.local says."""
+    with suppress(UserError):  # the line then says that .env.local can't be read
+        for secret in secret_values():
+            line = line.replace(secret, "***")
+    return line
 
 
 def relative(path: Path) -> str:

@@ -9,10 +9,10 @@ the same key as the record stored with a result that is still there.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from mlmonkey.errors import UserError
 from mlmonkey.files import sha256_of
 from mlmonkey.store import ModelId
 from src.helpers import freshness
+from src.helpers.choosing import print_choice
 from src.helpers.configuration import (SECTIONS, Config, ScriptCommand, config_of, nearest,
                                        run_politely)
 from src.helpers.datasets import dataset_key, find_raw, model_store, read_profile, transformed_path
@@ -51,12 +52,13 @@ def main(words: Sequence[str]) -> int:
     parts = share_out(TARGETS[target], arguments)
     if target in ("generate-dataset", "train"):
         return bring_up_to_date(target, parts)
-    if not model_store().identifiers():
+    options = resolve(own, parts[own])
+    if not options.values.get("model_path") and not model_store().identifiers():
         print(f"{target} needs a model and there is none yet: training the default one")
         code = bring_up_to_date("train", share_out(TARGETS["train"], []))
         if code:
             return code
-    describe_choice(resolve(own, parts[own]))
+    print_choice(options)
     if own == "deploy_endpoint":  # a server takes this process's place, so that signals reach it
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable, "-m", SECTIONS[own], *parts[own]])
@@ -67,8 +69,10 @@ def bring_up_to_date(target: str, parts: dict[str, list[str]]) -> int:
     """Make the dataset and, for `train`, the model; skip what is up to date."""
     training = resolve("train", parts["train"]) if target == "train" else None
     words = parts["generate_dataset"]
-    data = training.data if training else resolve("generate_dataset", words).data
-    raw = find_raw(data)
+    asked = resolve("generate_dataset", words)
+    if asked.sources["data"] == "default":  # the table that train would learn from
+        asked = training or resolve("train", [])
+    raw = find_raw((training or asked).data)
     words = [*words, "--data", str(raw)]  # the last one counts
     options = resolve("generate_dataset", words)
     key = dataset_key(raw, options)
@@ -130,7 +134,7 @@ def dataset_is_fresh(key: str, raw: Path, options: Config) -> bool:
         return False
     record = freshness.dataset_record(raw, sha256_of(raw), options)
     return record["key"] == profile["stage"]["key"] and all(
-        freshness.is_whole(locate(profile[part]["path"]), profile[part]["size"])
+        freshness.is_whole(locate(profile[part]["path"]), profile[part]["sha256"])
         for part in ("staging", "transformed"))
 
 
@@ -141,12 +145,13 @@ def same_training(key: str, training: Config) -> ModelId | None:
         return None
     wanted = freshness.train_record(profile, training)["key"]
     store = model_store()
-    for identifier in reversed(store.identifiers()):
-        metadata = store.read_metadata(identifier)
-        if metadata["stage"]["key"] == wanted and all(
-                freshness.is_whole(store.models / artifact["file"], artifact["size"])
-                for artifact in metadata["artifacts"]):
-            return identifier
+    for identifier, metadata in store.readable(backwards=True):
+        if metadata["stage"]["key"] == wanted:
+            try:
+                store.check(identifier)
+                return identifier
+            except UserError as damage:
+                print(f"note: {damage}; this training makes it anew under the next number")
     return None
 
 
@@ -161,31 +166,6 @@ def reselect(identifier: ModelId, training: Config) -> int:
                           "--model-version", str(identifier.version)])
 
 
-def describe_choice(config: Config) -> None:
-    """Say which model is used: name, version, age, and what has changed since it was trained."""
-    name, version, path = (config.values.get(key) for key in
-                           ("model_name", "model_version", "model_path"))
-    if path is not None:
-        return
-    store = model_store()
-    identifier = store.choose(name, version)
-    metadata = store.read_metadata(identifier)
-    age = datetime.now(UTC) - datetime.fromisoformat(metadata["timestamp"])
-    raw = metadata["data"]["raw"]
-    changed = freshness.changes(metadata["stage"], {raw["path"]: raw["sha256"]})
-    more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-    print(f"model {identifier}, trained {spell_age(age.total_seconds())} ago"
-          + (f"; stale: {', '.join(changed[:3])}{more}; make train renews it" if changed else ""))
-
-
-def spell_age(seconds: float) -> str:
-    """An age in its largest unit."""
-    units = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
-    unit, size = next((unit for unit in units if seconds >= unit[1]), units[-1])
-    count = max(0, int(seconds // size))
-    return f"{count} {unit}{'' if count == 1 else 's'}"
-
-
 def explain(stages: Sequence[str], arguments: Sequence[str]) -> int:
     """Show help or configuration of each stage of a target."""
     if "--help" in arguments:
@@ -197,12 +177,23 @@ def explain(stages: Sequence[str], arguments: Sequence[str]) -> int:
 def run(stage: str, arguments: Sequence[str]) -> int:
     """Run one script and wait for it; an interrupt reaches the script too, which says so."""
     sys.stdout.flush()
+    # the script takes an interrupt only when it can speak for itself: see run_politely
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     process = subprocess.Popen([sys.executable, "-m", SECTIONS[stage], *arguments])
-    while True:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    code = None
+    while code is None:
         try:
-            return process.wait()
+            code = process.wait()
         except KeyboardInterrupt:
             continue
+    if code == -signal.SIGINT:  # it came before the script could speak for itself
+        raise KeyboardInterrupt
+    if code < 0:
+        raise UserError(f"{stage} was ended by signal {-code} ({signal.strsignal(-code)}), by "
+                        "another program or for want of memory; what was complete is kept: "
+                        "type the command again")
+    return code
 
 
 def load_command(stage: str) -> ScriptCommand:

@@ -21,8 +21,14 @@ from mlmonkey.metadata import validate
 
 ROOT = Path(__file__).resolve().parent.parent
 RAW = ("iris.csv", "penguins.csv", "cars.csv")
-LEFT_OUT = (".git", ".venv", ".tox", "build", "dist", "*.egg-info", "__pycache__", ".*_cache",
-            ".coverage*", ".hypothesis", "tests", "benchmarks", ".env.local")
+FILES = ("Makefile", "setup.py", "requirements.txt", "requirements-dev.txt")
+CODE = ("src", "mlmonkey")
+# not the owner's params.yaml and .env: they may name other tables and the owner's own folders
+PARAMS = """train:
+  data: data/raw/iris.csv
+  target: species
+  hold_out: 0.2
+"""
 OUTPUTS = ("data/staging", "data/transformed", "data/predictions", "models", "models/metadata",
            "reports")
 SECTIONS = ("GENERATE_DATASET_", "TRAIN_", "PREDICTION_", "EVALUATE_", "DEPLOY_ENDPOINT_",
@@ -32,13 +38,16 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def copy_project(folder: Path) -> Path:
-    """A clean copy of the project: its files, the shipped tables, no results."""
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_OUT))
-    for name in OUTPUTS:
-        shutil.rmtree(folder / name, ignore_errors=True)
-    for path in (folder / "data" / "raw").iterdir():
-        if path.name not in RAW:
-            path.unlink()
+    """A clean copy of the project: its code, the shipped tables, no settings and no results."""
+    for name in CODE:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in FILES:
+        shutil.copy(ROOT / name, folder / name)
+    (folder / "data" / "raw").mkdir(parents=True)
+    for name in RAW:
+        shutil.copy(ROOT / "data" / "raw" / name, folder / "data" / "raw" / name)
+    (folder / "params.yaml").write_text(PARAMS)
+    (folder / ".env").touch()
     for name in OUTPUTS:
         (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / name / ".gitkeep").touch()

@@ -198,6 +198,39 @@ def test_a_killed_worker_is_replaced_and_the_others_serve(server: Server,
     until(somebody_new, server.text)
 
 
+HEAD = (b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 500\r\n")
+
+
+def read_to_end(line: socket.socket) -> bytes:
+    """All that the server says until it closes the line."""
+    line.settimeout(20)
+    said = b""
+    while more := line.recv(4096):
+        said += more
+    return said
+
+
+def test_who_sends_too_slowly_is_hung_up_on(trained: Path, tmp_path: Path) -> None:
+    """A body has --timeout seconds and then 408; headers have what --help says and no answer."""
+    words = run_in(trained, [*STAGE, "--help"]).stdout
+    found = re.search(r"headers must be there after (\d+)", " ".join(words.split()))
+    assert found, words
+    with serving(trained, tmp_path / "log.txt", "--model-name", "cars", "--workers", "1",
+                 "--timeout", "1") as server:
+        for part, least, most, status in (
+                (HEAD + b"\r\n{", 1, int(found[1]), b"HTTP/1.1 408 "),
+                (HEAD, int(found[1]) - 0.5, int(found[1]) + 5, b"")):
+            began = time.monotonic()
+            with socket.create_connection(("127.0.0.1", server.port), timeout=10) as slow:
+                slow.sendall(part)
+                said = read_to_end(slow)
+            assert least <= time.monotonic() - began < most
+            assert said.startswith(status) and bool(said) == bool(status)
+            assert not said or b"\r\nConnection: close\r\n" in said
+            assert b"keep-alive" not in said
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_when_told_to(trained: Path, tmp_path: Path, number: int) -> None:
     words = ("--model-path", "models/cars-v1.skops", "--workers", "1", "--timeout", "1")
@@ -228,6 +261,16 @@ def test_an_occupied_port_says_who_may_sit_there(trained: Path, run_stage: Run) 
     finally:
         occupant.close()
     assert_refused(done, "5000", "AirPlay", "--port 50")
+
+
+def test_an_occupied_ports_advice_keeps_the_model(trained: Path, run_stage: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as occupant:
+        port = occupant.getsockname()[1]
+        for words in (("--model-name", "iris", "--model-version", "1"),
+                      ("--model-path", "models/iris-v1.skops")):
+            done = run_stage(trained, "deploy-endpoint", "--host", "127.0.0.1", "--port", port,
+                             *words, check=False)
+            assert_refused(done, f"port {port} is occupied", f'ARGS="{" ".join(words)} --port ')
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "a..b", ""])

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -11,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Run, clean_environment, copy_project
+from conftest import ROOT, Run, clean_environment, copy_project, run_in
 
 from src.helpers.configuration import SECTIONS
 
@@ -42,10 +43,11 @@ def test_every_command_works_as_it_stands(folder: Path, page: str) -> None:
             assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
 
 
-@pytest.fixture
-def served(folder: Path, run_stage: Run, free_port: int) -> Iterator[int]:
-    """The README's own endpoint command, on a free port."""
-    line = next(line for line in commands("README.md") if line.startswith(SERVER))
+@pytest.fixture(params=PAGES)
+def served(folder: Path, run_stage: Run, free_port: int,
+           request: pytest.FixtureRequest) -> Iterator[int]:
+    """A page's own endpoint command, on a free port."""
+    line = next(line for line in commands(request.param) if line.startswith(SERVER))
     run_stage(folder, "train")
     words = shlex.split(line.replace("5000", str(free_port)))
     server = subprocess.Popen(words, cwd=folder, env=clean_environment(), text=True,
@@ -70,7 +72,7 @@ def wait_until_ready(port: int) -> None:
     raise AssertionError("the endpoint never became ready")
 
 
-def test_the_readme_ends_in_a_prediction_over_http(served: int) -> None:
+def test_the_pages_end_in_a_prediction_over_http(served: int) -> None:
     line = next(line for line in commands("README.md") if line.startswith("curl"))
     words = shlex.split(line.replace("5000", str(served)))
     request = urllib.request.Request(f"http://{words[2]}", words[-1].encode(),
@@ -78,6 +80,18 @@ def test_the_readme_ends_in_a_prediction_over_http(served: int) -> None:
     with urllib.request.urlopen(request, timeout=10) as answer:
         content = json.load(answer)
     assert content["result"] == ["setosa"] and len(content["probabilities"][0]) == 3
+
+
+def test_no_placeholder_is_left() -> None:
+    for page in (*PAGES, "AGENTS.md", "benchmarks/RESULTS.md"):
+        assert not re.search(r"@[A-Z]+@|TODO|FIXME", (ROOT / page).read_text(encoding="utf-8"))
+
+
+def test_the_shipped_settings_are_read(folder: Path) -> None:
+    shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
+    shutil.copy(ROOT / ".env", folder / ".env")
+    words = [sys.executable, "-m", "src.train", "--show-config"]
+    assert "params.yaml" in run_in(folder, words).stdout
 
 
 def test_the_first_commands_are_the_ones_that_ci_runs() -> None:
@@ -105,7 +119,7 @@ def test_every_option_in_the_docs_exists() -> None:
 def test_every_file_in_the_docs_exists() -> None:
     for page in (*PAGES, "AGENTS.md"):
         text = (ROOT / page).read_text(encoding="utf-8")
-        for name in re.findall(r"\b(?:src|mlmonkey|tests|docs|benchmarks)/[\w/]+\.\w+", text):
+        for name in re.findall(r"\b(?:src|mlmonkey|tests|docs|benchmarks)/[\w/.]+\w", text):
             assert (ROOT / name).is_file(), (page, name)
 
 

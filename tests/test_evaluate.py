@@ -45,4 +45,6 @@ def test_mistakes_are_one_line(trained: Path, tmp_path: Path, run_stage: Run) ->
     table.write_text("sepal_length,sepal_width,petal_length,petal_width,species\n1,2,3,4,\n")
     assert_refused(run_stage(trained, *words, "--input", table, check=False),
                    "no row could be scored", "1 without label")
-    assert_refused(run_stage(trained, *words, "--output", "m.csv", check=False), "m.json")
+    assert_refused(run_stage(trained, *words, "--output", "m.csv", check=False), ".json")
+    out = "models/metadata/iris-v1.json"
+    assert_refused(run_stage(trained, *words, "--output", out, check=False), "models/metadata")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import run_in
 
+from src.helpers.os_errors import os_error_line
 from src.settings import FOLDERS, ROOT, load_settings, locate, relative
 
 
@@ -34,6 +35,17 @@ def test_paths_in_metadata_travel(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert relative(tmp_path / "a" / "x.csv") == "$DATA_RAW_DIR/a/x.csv"
     assert locate("$DATA_RAW_DIR/a/x.csv") == tmp_path / "a" / "x.csv"
     assert relative(Path("/somewhere/else/x.csv")) == "x.csv"
+
+
+def test_an_error_names_the_path_in_a_moved_folder_and_its_variable(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MODELS_METADATA_DIR", str(tmp_path))
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError) as raised:
+        (tmp_path / "file" / "x.json").write_text("")
+    assert os_error_line(raised.value) == (
+        f"can't use {tmp_path}/file/x.json: a file stands where a folder is needed; "
+        "move that file away or choose another folder with MODELS_METADATA_DIR")
 
 
 def test_importing_any_script_does_nothing(project: Path) -> None:

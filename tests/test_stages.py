@@ -1,12 +1,18 @@
 """What runs again, and what doesn't: one training per change that matters."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from conftest import Run, assert_refused, run_in
+from conftest import ROOT, Run, assert_refused, clean_environment, run_in
+
+from src.helpers.freshness import CODE, FEATURES_CODE
 
 FAST = ("--set", "max_iter=5", "--folds", "2", "--no-report")
 
@@ -101,9 +107,27 @@ def test_lost_results_are_made_again(quick: Path, run_stage: Run) -> None:
     next((quick / "data" / "transformed").glob("*.parquet")).unlink()
     out = run_stage(quick, "train", *FAST).stdout
     assert "records:" in out and "iris-v1: up to date" in out
-    (quick / "models" / "iris-v1.skops").write_bytes(b"cut")
-    run_stage(quick, "train", *FAST)
+    file = quick / "models" / "iris-v1.skops"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    assert_refused(run_stage(quick, "prediction", check=False), "iris-v1.skops", "sha256")
+    assert "note: " in run_stage(quick, "train", *FAST).stdout
     assert selected(quick) == 2
+    transformed = next((quick / "data" / "transformed").glob("*.parquet"))
+    transformed.write_bytes(bytes(len(transformed.read_bytes())))
+    assert "records:" in run_stage(quick, "train", *FAST).stdout
+
+
+def test_damaged_metadata_stops_nobody_else(quick: Path, run_stage: Run) -> None:
+    damaged = quick / "models" / "metadata" / "iris-v2.json"
+    damaged.write_text('{"a":')
+    done = run_stage(quick, "train", *FAST)
+    assert "up to date, nothing to do" in done.stdout and "iris-v2.json" in done.stderr
+    run_stage(quick, "train", *FAST, "--seed", 6)
+    assert selected(quick) == 3
+    done = run_stage(quick, "prediction", "--model-version", 2, check=False)
+    assert_refused(done, "iris-v2.json")
 
 
 def test_prediction_trains_only_when_there_is_no_model(project: Path, run_stage: Run) -> None:
@@ -118,7 +142,64 @@ def test_prediction_says_what_is_stale(quick: Path, run_stage: Run) -> None:
     code = quick / "src" / "model" / "models.py"
     code.write_text(code.read_text() + "\n# changed\n")
     out = run_stage(quick, "prediction").stdout
-    assert "stale: src/model/models.py changed" in out and "make train renews it" in out
+    assert "stale: src/model/models.py changed" in out
+    command = out.split("renew it: ")[1].splitlines()[0]
+    assert command.startswith("make train ARGS=\"--data data/raw/iris.csv --target species ")
+    subprocess.run(command, shell=True, cwd=quick, env=clean_environment(), check=True)
+    assert "stale" not in run_stage(quick, "prediction").stdout
+    code = quick / "src" / "etl" / "transform.py"
+    code.write_text(code.read_text() + "\n# changed\n")
+    assert "stale: src/etl/transform.py changed" in run_stage(quick, "prediction").stdout
+
+
+def test_every_imported_file_decides_the_key_or_is_known_not_to(quick: Path) -> None:
+    code = ("import sys, src.train, src.helpers.training; print(*(m.__file__ for n, m in "
+            "sys.modules.items() if n.split('.')[0] in ('src', 'mlmonkey') and m.__file__))")
+    files = run_in(quick, [sys.executable, "-c", code]).stdout.replace(str(quick) + "/", "")
+    imported = {name for name in files.split() if not name.endswith("__init__.py")}
+    keyed = {str(path.relative_to(ROOT)) for pattern in (*CODE["train"], FEATURES_CODE)
+             for path in ROOT.glob(pattern)}
+    names = {"src/": "settings", "src/helpers/": "configuration datasets freshness params os_errors",
+             "src/etl/": "account detect records", "mlmonkey/": "errors files store claims"}
+    without_effect = {f"{folder}{name}.py" for folder, each in names.items()
+                      for name in each.split()}
+    assert imported - without_effect <= keyed
+
+
+def test_a_foreign_model_file_trains_nothing(project: Path, trained: Path, run_stage: Run) -> None:
+    file = trained / "models" / "iris-v1.skops"
+    words = ("prediction", "--input", "data/raw/iris.csv", "--model-path")
+    out = run_stage(project, *words, file).stdout
+    assert "model iris-v1, trained" in out and versions(project) == 0
+    for wrong in (("--model-name", "iris"), ("--model-version", "1")):
+        assert_refused(run_stage(project, *words, file, *wrong, check=False), "leave out")
+    done = run_stage(project, *words, file.with_suffix(".joblib"), check=False)
+    assert_refused(done, "is not the file of iris-v1")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_script_that_is_ended_is_said_in_a_line(quick: Path, number: int) -> None:
+    code = quick / "src" / "train.py"
+    code.write_text(f"import os\nos.kill(os.getpid(), {int(number)})\n")
+    words = [sys.executable, "-c", "from src import stages; from src.helpers import configuration;"
+             "configuration.run_politely(lambda: stages.run('train', []))"]
+    done = run_in(quick, words, check=False)
+    assert done.returncode == (130 if number == signal.SIGINT else 2)
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_ctrl_c_ends_with_one_line_and_keeps_what_was(quick: Path) -> None:
+    for delay in (0.8, 1.5, 2.5):
+        process = subprocess.Popen(
+            ["make", "train", "ARGS=--no-report --seed 77"], cwd=quick, env=clean_environment(),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        time.sleep(delay)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+        lines = [line for line in errors.splitlines() if not line.startswith("make:")]
+        assert lines == ["interrupted: what was complete is kept, the rest was removed"]
+        assert versions(quick) == 1 and selected(quick) == 1
+        assert not list((quick / "models").glob("*v2*"))
 
 
 @pytest.mark.parametrize(("words", "parts"), [

@@ -127,6 +127,27 @@ def test_hard_tables_train(bench: Path, run_stage: Run, model: str) -> None:
     run_stage(bench, "prediction", "--model-name", f"hard-{model}", "--input", data)
 
 
+def test_a_rare_class_and_many_rows_train(bench: Path, run_stage: Run) -> None:
+    rows = [[i, i % 7, f"class {i % 2}" if i else "rare"] for i in range(12_100)]
+    data = write_table(bench, "many.csv", ["x", "z", "y"], rows)
+    run_stage(bench, "train", "--data", data, "--target", "y", *FAST)
+    assert read_metadata(bench, "many-v1")["model_hyperparameters"]["early_stopping"] is False
+
+
+def test_a_parameter_reads_numbers_as_people_write_them(bench: Path, run_stage: Run) -> None:
+    run_stage(bench, "train", "--set", "learning_rate=1e-1", "--name", "numbers", *FAST)
+    parameters = read_metadata(bench, "numbers-v1")["model_hyperparameters"]
+    assert parameters["learning_rate"] == 0.1 and parameters["max_iter"] == 5
+
+
+def test_a_private_target_has_no_range_in_the_metadata(bench: Path, run_stage: Run) -> None:
+    words = ("--data", "data/raw/cars.csv", "--target", "mpg", "--private", "mpg", *FAST)
+    run_stage(bench, "train", *words, "--name", "hidden")
+    metadata = read_metadata(bench, "hidden-v1")
+    assert metadata["target"] == {"name": "mpg", "dtype": "number", "private": True}
+    assert "edges" not in metadata["evaluation"]
+
+
 def test_a_small_table_has_folds_only(bench: Path, run_stage: Run) -> None:
     data = write_table(bench, "small.csv", ["x", "y"], [[i, i % 2] for i in range(30)])
     words = ("--data", data, "--target", "y", "--no-report")

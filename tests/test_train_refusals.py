@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import Run, assert_refused, copy_project
+from conftest import Run, assert_refused, copy_project, write_table
 
 FAST = ("--set", "max_iter=5", "--folds", "2", "--no-report")
 
@@ -20,6 +20,9 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (("--set", "max_itr=7"), ("max_itr", "did you mean 'max_iter'?")),
     (("--set", "max_iter=-7"), ("max_iter", "-7")),
     (("--set", "max_iter"), ("KEY=VALUE",)),
+    (("--set", "learning_rate=["), ("learning_rate=[", "no value")),
+    (("--set", "scoring=foo", "--set", "early_stopping=true"), ("--set scoring=foo", "foo")),
+    (("--model", "linear", "--set", "solver=liblinear"), ("solver=liblinear", "liblinear")),
     (("--folds", "1"), ("--folds",)),
     (("--name", "a/b"), ("'a/b'", "--name NAME")),
     (("--name", ""), ("--name NAME",)),
@@ -67,3 +70,20 @@ def test_a_folder_without_leave_to_write_is_one_line(bench: Path, run_stage: Run
     done = run_stage(bench, "train", *FAST, "--name", "blocked", check=False,
                      MODELS_DIR=str(blocked), MODELS_METADATA_DIR=str(blocked / "metadata"))
     assert_refused(done, "blocked")
+
+
+def test_a_private_target_stays_unsaid(bench: Path, run_stage: Run) -> None:
+    write_table(bench, "secret.csv", ["x", "y"], [[i, "hush"] for i in range(20)])
+    done = run_stage(bench, "train", "--data", "data/raw/secret.csv", "--target", "y", "--private",
+                     "y", check=False)
+    assert_refused(done, "one value only;")
+    assert "hush" not in done.stdout + done.stderr
+
+
+def test_a_table_that_lacks_a_feature_s_column(bench: Path, run_stage: Run, tmp_path: Path) -> None:
+    (tmp_path / "cars.csv").write_text("mpg,weight\n" + "".join(f"{i},{i}\n" for i in range(30)))
+    words = ("--data", tmp_path / "cars.csv", "--target", "mpg", *FAST)
+    folders = {"DATA_RAW_DIR": str(tmp_path)}
+    done = run_stage(bench, "train", *words, check=False, **folders)
+    assert_refused(done, "power_to_weight", "'horsepower'", "--no-features")
+    run_stage(bench, "train", *words, "--no-features", **folders)

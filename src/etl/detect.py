@@ -28,6 +28,7 @@ MISSING_WORDS = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "
 NUMBER = re.compile(r"[+-]?[$€£¥]? ?\d[\d.,]*(e[+-]?\d+)? ?[%$€£¥]?"
                     r"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*", re.IGNORECASE)
 CONTROL_BYTES = [bytes([code]) for code in range(1, 32) if chr(code) not in "\t\n\f\r"]
+TABLES = (".csv", ".tsv", ".txt", ".parquet")
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"),
         (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -42,7 +43,7 @@ class Scan:
     encoding: str
 
 
-def check_readable(path: Path) -> None:
+def check_readable(path: Path, option: str = "--data") -> None:
     """Refuse what is not a file with a table in it, judging by its beginning.
 
     Raises:
@@ -50,9 +51,9 @@ def check_readable(path: Path) -> None:
     """
     if path.is_dir():
         raise UserError(f"{relative(path)} is a folder; name a file in it: "
-                        f"--data {relative(path)}/FILE.csv")
+                        f"{option} '{relative(path)}/FILE.csv'")
     if not path.exists():
-        siblings = [p.name for p in path.parent.iterdir() if p.is_file()] \
+        siblings = [p.name for p in path.parent.iterdir() if p.suffix in TABLES] \
             if path.parent.is_dir() else []
         raise UserError(f"there is no file {relative(path)}"
                         + (nearest(path.name, siblings) if siblings else ""))

@@ -101,7 +101,7 @@ def generate(raw: Path, key: str, config: Config) -> dict[str, Any]:
                 "rows": source.account.records},
         "reading": reading, "rules": rules, "records": vars(source.account),
         "staging": staged, "transformed": transformed, "columns": columns,
-        "private": list(config.private), "stage": record,
+        "private": list(config.private), "config": config.block(), "stage": record,
         "timings": {"total": round(time.perf_counter() - started, 3)},
     }
     write_json(profile_path(key), content)
@@ -127,8 +127,7 @@ def check_raw(raw: Path, key: str, sha256: str, accepted: bool) -> None:
     """
     store = model_store()
     known = {}
-    for identifier in store.identifiers():
-        metadata = store.read_metadata(identifier)
+    for identifier, metadata in store.readable():
         if metadata["data"]["raw"]["path"] == relative(raw):
             known[metadata["data"]["raw"]["sha256"]] = identifier
     former = read_profile(key)

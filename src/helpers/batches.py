@@ -34,12 +34,13 @@ class Batch(NamedTuple):
 
 
 class Input(NamedTuple):
-    """A file that is open for a model."""
+    """A file that is open for a model; `types` are the SQL types of a Parquet file's columns."""
 
     path: Path
     sha256: str
     account: Account
     columns: list[str]
+    types: dict[str, str]
     ignored: list[str]
     batches: Iterator[Batch]
 
@@ -57,7 +58,7 @@ def open_input(path: Path, metadata: Mapping[str, Any], workspace: Path, connect
     Raises:
         UserError: when columns are missing; names them.
     """
-    check_readable(path)
+    check_readable(path, "--input")
     scanned = scan(path)
     reading = _reading(path, scanned, metadata["data"]["reading"], delimiter)
     source = open_source(connection, path, reading, workspace)
@@ -75,8 +76,10 @@ def open_input(path: Path, metadata: Mapping[str, Any], workspace: Path, connect
             raise UserError(f"--keep {name}: {relative(path)} has no such column; it has "
                             f"{', '.join(columns)}")
     ignored = [name for name in columns if name not in wanted]
+    relation = connection.sql(f"FROM {source.sql()}")
+    types = dict(zip(relation.columns, map(str, relation.types)))
     batches = _read(connection, source, metadata, echoed, target if labels else None)
-    return Input(path, scanned.sha256, source.account, columns, ignored, batches)
+    return Input(path, scanned.sha256, source.account, columns, types, ignored, batches)
 
 
 def hold_out_batch(metadata: Mapping[str, Any], profile: Mapping[str, Any] | None,

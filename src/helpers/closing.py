@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mlmonkey.metadata import read_scores
+from src.helpers.commands import endpoint_port, make_line
+from src.helpers.datasets import model_store
 from src.settings import load_settings, relative
 
 
@@ -54,18 +56,13 @@ def print_places(metadata: Mapping[str, Any], model: str, page: Path | None) -> 
 def print_next(metadata: Mapping[str, Any]) -> None:
     """Three lines to paste: a prediction, the endpoint, a request with an example row."""
     from mlmonkey.schema import example_row
-    name = metadata["model_name"]
+    name, version = metadata["model_name"], metadata["model_version"]
+    words = ["--model-name", name]
+    if model_store().choose(name).version != version:  # a promoted one keeps its place
+        words += ["--model-version", str(version)]
     row = json.dumps({"features": example_row(metadata["schema"])}, ensure_ascii=False)
     print("Next:")
-    print("  " + make_line("prediction", "--model-name", name))
-    print("  " + make_line("deploy-endpoint", "--model-name", name))
-    print("  curl -s localhost:5000/predict -H 'Content-Type: application/json' "
+    print("  " + make_line("prediction", *words))
+    print("  " + make_line("deploy-endpoint", *words))
+    print(f"  curl -s localhost:{endpoint_port()}/predict -H 'Content-Type: application/json' "
           f"-d {shlex.quote(row)}")
-
-
-def make_line(target: str, *words: str) -> str:
-    """A make command to paste, quoted where its words need it."""
-    inner = " ".join(map(shlex.quote, words))
-    for sign in ("\\", '"', "$", "`"):
-        inner = inner.replace(sign, "\\" + sign)
-    return f'make {target} ARGS="{inner}"' if inner else f"make {target}"

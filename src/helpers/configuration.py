@@ -12,10 +12,9 @@ The word is the section of params.yaml, the prefix of the variables (TRAIN_SEED)
 
 import difflib
 import os
-import shlex
+import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,10 @@ import click
 from click.core import ParameterSource
 
 from mlmonkey.errors import UserError
-from src.settings import FOLDERS, ROOT, read_env, relative
+from mlmonkey.files import sha256_of_text
+from src.helpers.os_errors import os_error_line
+from src.helpers.params import as_text, as_words, read_params
+from src.settings import FOLDERS, read_env, relative, without_secrets
 
 SECTIONS = {"generate_dataset": "src.etl.generate_dataset", "train": "src.train",
             "prediction": "src.predict", "evaluate": "src.evaluate",
@@ -50,8 +52,13 @@ class Config:
         return STRENGTH.index(self.sources[one]) < STRENGTH.index(self.sources[other])
 
     def plain(self) -> dict[str, Any]:
-        """The values as JSON: lists for tuples, paths as `relative` writes them."""
-        return {name: relative(value) if isinstance(value, Path) else
+        """The values as JSON: lists for tuples, paths as `relative` writes them.
+
+        Of a value of .env.local only a fingerprint, which tells that it changed and no more.
+        """
+        return {name: f"*** {sha256_of_text(str(value))[:8]}"
+                if self.sources[name] == ".env.local" else
+                relative(value) if isinstance(value, Path) else
                 list(value) if isinstance(value, tuple) else value
                 for name, value in self.values.items()}
 
@@ -95,17 +102,22 @@ class ScriptCommand(click.Command):
 
     def make_context(self, info_name: str | None, args: list[str],
                      parent: click.Context | None = None, **extra: Any) -> click.Context:
-        check_names()
-        values, sources = weak_layers(self)
-        extra["default_map"] = values
-        context = super().make_context(info_name, args, parent, **extra)
+        check_names(self)
+        extra["default_map"], sources = weak_layers(self)
+        try:
+            context = super().make_context(info_name, args, parent, **extra)
+        except click.BadParameter as error:
+            raise _with_source(error, self.section, sources) from None
         context.meta["weak_sources"] = sources
         return context
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        extra.setdefault("prog_name", f"python -m {SECTIONS[self.section]}")
-        return run_politely(lambda: super(ScriptCommand, self).main(
-            *args, **{**extra, "standalone_mode": False}))
+        # not click's own main, which prints an empty line when it is interrupted
+        def work() -> Any:
+            name = f"python -m {SECTIONS[self.section]}"
+            with self.make_context(name, list(args[0] if args else sys.argv[1:])) as context:
+                return self.invoke(context)
+        run_politely(work)
 
 
 def run_politely(work: Callable[[], Any]) -> None:
@@ -113,15 +125,17 @@ def run_politely(work: Callable[[], Any]) -> None:
     # threads that wait for each other sleep: on a busy machine spinning made training 10x slower
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # held back by src/stages.py
         code = work()
-    except (KeyboardInterrupt, click.Abort):
-        _end("interrupted: what was complete is kept, the rest was removed", INTERRUPTED)
-    except click.ClickException as error:
-        _end(f"error: {_one_line(error.format_message())}", 2)
-    except (UserError, OSError) as error:
-        if os.environ.get("TRACEBACK"):
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except (KeyboardInterrupt, Exception) as error:
+        line, code = _last_line(error)
+        if line is None or line and code == 2 and os.environ.get("TRACEBACK"):
             raise
-        _end(f"error: {_one_line(str(error))}", 2)
+        if line:
+            print(without_secrets(" ".join(line.split())), file=sys.stderr)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -137,76 +151,69 @@ def config_of(context: click.Context) -> Config:
 
 
 def weak_layers(command: click.Command) -> tuple[dict[str, Any], dict[str, str]]:
-    """What params.yaml, .env and .env.local say for one command: values, and the source of each."""
+    """What params.yaml, .env and .env.local say for one command: values, and the source of each.
+
+    All as text, which click's types judge as they judge a flag; null and an empty text set nothing.
+    """
+    section, options = str(command.name), {option.name: option for option in command.params}
+    prefix = f"{section.upper()}_"
+    layers: dict[str, dict[str, Any]] = {"params.yaml": read_params().get(section, {})}
+    for file in (".env", ".env.local"):
+        layers[file] = {name.removeprefix(prefix).lower(): text or None
+                        for name, text in read_env(file).items() if name.startswith(prefix)}
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
-    prefix = f"{str(command.name).upper()}_"
-    for name, value in read_params().get(str(command.name), {}).items():
-        values[name], sources[name] = value, "params.yaml"
-    for file in (".env", ".env.local"):
-        for variable, text in read_env(file).items():
-            if variable.startswith(prefix):
-                name = variable.removeprefix(prefix).lower()
-                values[name], sources[name] = text, file
-    for option in command.params:
-        if option.multiple and option.name in values:  # type: ignore[attr-defined]
-            values[option.name] = _several(values[option.name])
+    for source, layer in layers.items():
+        for name, value in layer.items():
+            if value is None:
+                continue
+            place, sources[name] = _place(source, section, name), source
+            if options[name].multiple:  # type: ignore[attr-defined]
+                values[name] = as_words(value, place)
+            elif isinstance(value, list | dict):
+                raise UserError(f"{place}: takes one value, not {value}")
+            else:
+                values[name] = as_text(value)
     return values, sources
 
 
-def check_names() -> None:
+def check_names(command: click.Command) -> None:
     """Refuse names that nothing reads, in params.yaml, .env, .env.local and the environment.
+
+    What belongs to another script is left to that script, which need not be imported here.
 
     Raises:
         UserError: with the nearest known name.
     """
-    options = {section: option_names(section) for section in SECTIONS}
-    for section, content in read_params().items():
-        if section not in options:
-            raise UserError(f"params.yaml: unknown section {section!r}"
-                            f"{nearest(section, options)}")
-        for name in content:
-            if name not in options[section]:
-                raise UserError(f"params.yaml: unknown key {section}.{name}"
-                                f"{nearest(name, options[section])}")
-    known = {f"{section.upper()}_{name.upper()}" for section, names in options.items()
-             for name in names} | set(FOLDERS)
+    section, options = str(command.name), [str(option.name) for option in command.params
+                                           if option.name != "show_config"]
+    params = read_params()
+    for other in params:
+        if other not in SECTIONS:
+            raise UserError(f"params.yaml: unknown section {other!r}{nearest(other, SECTIONS)}")
+    for name in params.get(section, {}):
+        if name not in options:
+            raise UserError(f"params.yaml: unknown key {section}.{name}{nearest(name, options)}")
+    own, others = f"{section.upper()}_", tuple(f"{other.upper()}_" for other in SECTIONS)
+    variables = {f"{own}{name.upper()}" for name in options}
     for source, names in ((".env", read_env(".env")), (".env.local", read_env(".env.local")),
                           ("the environment", os.environ)):
         for name in names:
+            mine, prefixed = name.startswith(own), name.startswith(others)
+            # REPORT_DIR is no business of the report but a slip of REPORTS_DIR
+            known = {*FOLDERS} if prefixed and not mine else variables | {*FOLDERS}
             close = difflib.get_close_matches(name, known, 1, 0.85)
-            prefixed = name.startswith(tuple(f"{section.upper()}_" for section in SECTIONS))
             # other programs own names of the environment too: there only a near miss is a mistake
             if name not in known and (close and prefixed if source == "the environment"
-                                      else close or prefixed):
+                                      else close or mine):
                 raise UserError(f"{source}: unknown variable {name}{nearest(name, known)}")
 
 
-@cache
 def option_names(section: str) -> tuple[str, ...]:
     """The option names of a script, as params.yaml writes them."""
     import importlib
     command = importlib.import_module(SECTIONS[section]).main
     return tuple(str(option.name) for option in command.params if option.name != "show_config")
-
-
-@cache
-def read_params() -> dict[str, dict[str, Any]]:
-    """The sections of params.yaml; empty when there is no such file."""
-    import yaml
-    path = ROOT / "params.yaml"
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except FileNotFoundError:
-        return {}
-    except yaml.YAMLError as error:
-        raise UserError(f"params.yaml can't be read: {_one_line(str(error))}") from None
-    if not isinstance(content, dict):
-        raise UserError("params.yaml must hold sections, such as `train:` with `seed: 7` below it")
-    for section, keys in content.items():
-        if not isinstance(keys, dict | None):
-            raise UserError(f"params.yaml: section {section!r} must hold keys and values")
-    return {str(section): keys or {} for section, keys in content.items()}
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -219,18 +226,14 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def show(section: str, config: Config) -> None:
-    """Print each value and its source, one line each."""
+    """Print each value and its source, one line each; what .env.local says may be secret."""
     width = max(map(len, config.values))
     click.echo(f"{section}: value and source of each option, strongest source first:"
                f" {', '.join(STRENGTH)}")
     for name, value in config.values.items():
         text = " ".join(map(str, value)) if isinstance(value, tuple) else value
+        text = "***" if config.sources[name] == ".env.local" else text
         click.echo(f"  {name:<{width}}  {text}  ({config.sources[name]})")
-
-
-def secret_values() -> list[str]:
-    """Values of .env.local that must never be written anywhere; very short ones hide nothing."""
-    return [value for value in read_env(".env.local").values() if len(value) >= 4]
 
 
 def progress_shown() -> bool:
@@ -238,18 +241,40 @@ def progress_shown() -> bool:
     return sys.stderr.isatty()
 
 
-def _several(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return shlex.split(value)
-    if isinstance(value, dict):
-        return [f"{name}={setting}" for name, setting in value.items()]
-    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
+def _with_source(error: click.BadParameter, section: str, weak: Mapping[str, str]) -> Exception:
+    """The error about a value, naming the place that the value came from."""
+    if error.ctx is None or error.param is None:
+        return error
+    name = str(error.param.name)
+    kind = error.ctx.get_parameter_source(name)
+    source = "the environment" if kind == ParameterSource.ENVIRONMENT else weak.get(name)
+    if kind == ParameterSource.COMMANDLINE or source is None:
+        return error
+    message = error.message if source != ".env.local" else (  # click's words repeat the value
+        f"no value for {error.param.opts[0]} {error.param.make_metavar(error.ctx)}")
+    return UserError(f"{_place(source, section, name)}: {message}")
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _place(source: str, section: str, name: str) -> str:
+    return (f"params.yaml: {section}.{name}" if source == "params.yaml" else
+            f"{section.upper()}_{name.upper()} in {source}")
 
 
-def _end(line: str, code: int) -> None:
-    print(line, file=sys.stderr)
-    sys.exit(code)
+def _last_line(error: BaseException) -> tuple[str | None, int]:
+    """The line and the exit code that an error ends with; no line: a fault of ours."""
+    if isinstance(error, click.exceptions.Exit):  # after --help
+        return "", error.exit_code
+    # duckdb by name only: what raised its errors has imported it, nothing else need
+    duckdb = {kind.__name__ for kind in type(error).__mro__
+              if kind.__module__.split(".")[0] in ("duckdb", "_duckdb")}
+    if (isinstance(error, KeyboardInterrupt) or "InterruptException" in duckdb
+            or isinstance(error, RuntimeError) and str(error) == "Query interrupted"):
+        return "interrupted: what was complete is kept, the rest was removed", INTERRUPTED
+    if "Error" in duckdb:
+        text = str(error).partition("\n")[0]
+        return f"error: DuckDB: {text}; TRACEBACK=1 shows the place", 2
+    if isinstance(error, OSError):
+        return f"error: {os_error_line(error)}", 2
+    if isinstance(error, click.ClickException):
+        return f"error: {error.format_message()}", 2
+    return (f"error: {error}" if isinstance(error, UserError) else None), 2

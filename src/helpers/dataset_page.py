@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlmonkey.files import write_text
-from src.helpers.closing import make_line
+from src.helpers.commands import make_line, private_words
 from src.settings import load_settings
 
 TOP = 30  # rows of a list that are shown at once; the others are folded away
@@ -117,11 +117,6 @@ def describe_reading(reading: Mapping[str, Any]) -> list[tuple[str, str]]:
     words.append(("missing values", ", ".join(word or "empty" for word in
                                               reading.get("missing", []))))
     return words
-
-
-def private_words(names: Sequence[str]) -> list[str]:
-    """The options that keep these columns private."""
-    return [word for name in names for word in ("--private", name)]
 
 
 def number(value: float, digits: int = 4) -> str:

@@ -19,7 +19,8 @@ FEATURES_CODE = "src/model/features.py"  # counts only for models that use a fun
 CODE = {
     "generate_dataset": ("src/etl/*.py",),
     "train": ("src/train.py", "src/model/*.py", "src/helpers/training.py", "src/helpers/tables.py",
-              "src/helpers/splits.py", "src/helpers/scores.py", "mlmonkey/schema.py"),
+              "src/helpers/splits.py", "src/helpers/scores.py", "mlmonkey/schema.py",
+              "mlmonkey/golden.py", "mlmonkey/model_files.py", "mlmonkey/metadata.py"),
 }
 # options that change what is printed or allowed, never what comes out
 WITHOUT_EFFECT = {"accept_changed_raw", "report", "max_rejects", "data", "dataset"}
@@ -92,6 +93,6 @@ def changes(record: Mapping[str, Any], more: Mapping[str, str]) -> list[str]:
     return found
 
 
-def is_whole(path: Path, size: int) -> bool:
-    """Whether a result is still there with the size that was recorded."""
-    return path.is_file() and path.stat().st_size == size
+def is_whole(path: Path, sha256: str) -> bool:
+    """Whether a result is still there with the bytes that were recorded."""
+    return path.is_file() and sha256_of(path) == sha256

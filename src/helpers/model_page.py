@@ -9,9 +9,9 @@ from typing import Any
 
 from mlmonkey.files import write_text
 from mlmonkey.metadata import read_scores
-from src.helpers.closing import make_line
+from src.helpers.commands import make_line, train_words
 from src.helpers.dataset_page import (TOP, describe_account, describe_columns, describe_reading,
-                                      number, private_words, render, share)
+                                      number, render, share)
 from src.settings import load_settings, relative
 
 # metric -> its name for people; those that begin with neg_ are shown as losses, the less the better
@@ -31,7 +31,7 @@ def write_model_page(metadata: Mapping[str, Any]) -> Path:
     target, data, evaluation = (metadata[key] for key in ("target", "data", "evaluation"))
     classes = describe_classes(target, evaluation) if "classes" in target else []
     # a range is missing only when the target is private: then nothing may tell its values
-    private_target = not classes and "minimum" not in target
+    private_target = target.get("private", False) and not classes
     write_text(path, render(
         "model.html", metadata=metadata, headline=headline(metadata),
         scores=describe_scores(metadata), classes=classes, FEW_CLASSES=FEW_CLASSES,
@@ -43,7 +43,7 @@ def write_model_page(metadata: Mapping[str, Any]) -> Path:
         columns=describe_columns(metadata["schema"]),
         account=describe_account(data.get("records", {}), data["rows"]),
         reading=describe_reading(data.get("reading", {})),
-        commands=describe_commands(metadata, private_target)))
+        commands=describe_commands(metadata)))
     return path
 
 
@@ -142,7 +142,7 @@ def ticks(low: float, high: float, most: int = 6) -> list[dict[str, Any]]:
             for place in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def describe_commands(metadata: Mapping[str, Any], private_target: bool) -> list[tuple[str, str]]:
+def describe_commands(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What to type next: predict, serve, ask, and train the same again."""
     chosen = ("--model-name", metadata["model_name"],
               "--model-version", str(metadata["model_version"]))
@@ -162,25 +162,8 @@ def describe_commands(metadata: Mapping[str, Any], private_target: bool) -> list
     commands += [("Add what was not committed",
                   f"git apply {shlex.quote(relative(models / each['file']))}")
                  for each in metadata["artifacts"] if each["role"] == "patch"]
-    commands.append(("Train it again", make_line("train", *_train_words(metadata, private_target))))
+    commands.append(("Train it again", make_line("train", *train_words(metadata))))
     return [(what, line) for what, line in commands if line]
-
-
-def _train_words(metadata: Mapping[str, Any], private_target: bool) -> list[str]:
-    """The options that decide a training, defaults left out."""
-    target = metadata["target"]["name"]
-    words = ["--data", metadata["input_data_location"], "--target", target]
-    for name, option in metadata["config"].items():
-        value, flag = option["value"], f"--{name.replace('_', '-')}"
-        if name in ("data", "target", "dataset", "report") or option["source"] == "default":
-            continue
-        if isinstance(value, bool):
-            words.append(flag if value else f"--no-{flag[2:]}")
-        else:
-            words += [word for each in (value if isinstance(value, list) else [value])
-                      for word in (flag, str(each))]
-    private = [column["name"] for column in metadata["schema"] if column.get("private")]
-    return words + private_words([*private, *([target] if private_target else [])])
 
 
 def _ratio(part: int, whole: int) -> float | None:

@@ -11,6 +11,7 @@ from mlmonkey.schema import Feature, canonical_frame
 from src.etl.account import parquet_sql
 from src.helpers.configuration import nearest
 from src.helpers.datasets import transformed_path
+from src.settings import relative
 
 MIN_ROWS = 10
 MAX_CLASSES = 1000
@@ -30,8 +31,12 @@ class Table(NamedTuple):
 def read_rows(key: str, columns: Sequence[Feature]) -> pd.DataFrame:
     """The canonical frame of all rows of a dataset (n, columns)."""
     import duckdb
-    with duckdb.connect() as connection:
-        frame = connection.sql(f"FROM {parquet_sql(transformed_path(key))}").df()
+    try:
+        with duckdb.connect() as connection:
+            frame = connection.sql(f"FROM {parquet_sql(transformed_path(key))}").df()
+    except duckdb.Error:
+        raise UserError(f"{relative(transformed_path(key))} is damaged or gone; make it again: "
+                        "make generate-dataset (or make train)") from None
     return canonical_frame(frame, columns)
 
 
@@ -77,8 +82,9 @@ def tell_task(table: Table, path: str) -> str:
     """
     name, dtype, distinct = table.target["name"], table.target["dtype"], len(np.unique(table.y))
     if distinct == 1:
-        raise UserError(f"{path}: the target {name!r} has one value only ({table.y[0]!s}); there "
-                        "is nothing to tell apart; choose another: --target COLUMN")
+        value = "" if table.target.get("private") else f" ({table.y[0]!s})"
+        raise UserError(f"{path}: the target {name!r} has one value only{value}; there is nothing "
+                        "to tell apart; choose another: --target COLUMN")
     if dtype == "date":
         raise UserError(f"{path}: the target {name!r} is a date, which no model here predicts; "
                         "choose another: --target COLUMN")

@@ -1,5 +1,7 @@
 """The steps of a training, from a profile to a complete model in the store."""
 
+import os
+import shutil
 import sys
 import time
 import warnings
@@ -22,14 +24,14 @@ from mlmonkey.model_files import deserialize, serialize
 from mlmonkey.schema import draw_rows
 from mlmonkey.store import ModelId, ModelStore, check_name
 from src.helpers import freshness
-from src.helpers.configuration import Config, nearest, progress_shown, secret_values
+from src.helpers.configuration import Config, nearest, progress_shown
 from src.helpers.datasets import model_store
 from src.helpers.scores import aligned, evaluation_block, score_answers, summarize
 from src.helpers.splits import folds, hold_out, strata
 from src.helpers.tables import Table, check_task, read_training_table, tell_task
 from src.model.models import MODELS
 from src.model.pipeline import build_pipeline
-from src.settings import ROOT
+from src.settings import ROOT, secret_values
 
 GOLDEN_ROWS = 20
 MANY_ROWS = 20_000  # with fewer, threads wait for each other longer than they work
@@ -70,13 +72,18 @@ class Recipe(NamedTuple):
         """A pipeline fitted on X (n, features) and y (n,).
 
         Raises:
-            UserError: when the estimator refuses one of its parameters.
+            UserError: when the estimator refuses its parameters or this table.
         """
-        from sklearn.utils._param_validation import InvalidParameterError
+        pipeline = self.build(X)
         try:
-            return self.build(X).fit(X, y)
-        except InvalidParameterError as error:
-            raise UserError(f"--set: {error}") from None
+            return pipeline.fit(X, y)
+        except (TypeError, ValueError) as error:
+            if os.environ.get("TRACEBACK"):
+                raise
+            what = (f"--set {' --set '.join(f'{key}={value}' for key, value in given.items())}"
+                    if (given := self.parameters) else f"--model {self.algorithm}")
+            raise UserError(f"{what}: {type(pipeline[-1]).__name__} can't be fitted: {error}; "
+                            "TRACEBACK=1 shows where") from None
 
 
 def train(profile: dict[str, Any], target: str, config: Config) -> dict[str, Any]:
@@ -93,6 +100,8 @@ def train(profile: dict[str, Any], target: str, config: Config) -> dict[str, Any
     check_owner(store, name, path, target)
     print(f"training: {config.model} {task} of {target!r} from {len(table.y):,} rows, "
           f"{len(table.schema)} columns{_said(config.task)}")
+    if shutil.which("git") is None:
+        print("note: git is not installed, so the metadata has no commit and no patch")
     clock.split("read")
     with store.claim(name) as identifier, threadpool_limits(threads), \
             _progress(config.folds + 4) as step:
@@ -157,15 +166,33 @@ def make_recipe(config: Config, task: str, profile: dict[str, Any], threads: int
         key, mark, value = word.partition("=")
         if not mark or not key:
             raise UserError(f"--set {word}: write it as KEY=VALUE, such as --set max_depth=3")
-        parameters[key.strip()] = yaml.safe_load(value)
+        parameters[key.strip()] = read_value(word, value)
     functions = freshness.feature_functions(profile) if config.features else []
     return Recipe(config.model, parameters, task, config.seed, threads, functions)
 
 
+def read_value(word: str, text: str) -> Any:
+    """A parameter's value: what YAML reads, and numbers such as 1e-3 too.
+
+    Raises:
+        UserError: when it is no value.
+    """
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UserError(f"--set {word}: {text!r} is no value; quote a text: "
+                        "--set 'key=\"text\"'") from None
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
 def check_owner(store: ModelStore, name: str, path: str, target: str) -> None:
     """A name belongs to one source and one target: refuse another one under it."""
-    versions = [identifier for identifier in store.identifiers() if identifier.name == name]
-    newest = store.read_metadata(versions[-1]) if versions else None
+    known = (metadata for identifier, metadata in store.readable(backwards=True)
+             if identifier.name == name)
+    newest = next(known, None)
     md.check_owner(name, newest, path, target)
 
 
@@ -257,7 +284,7 @@ def save(store: ModelStore, identifier: ModelId, model: Any,
                                            "text", text))
     if patch:
         artifacts.append(md.write_artifact(store.models, f"{identifier}.patch", "patch", "text",
-                                           patch.encode()))
+                                           patch))
     done["clock"].split("save")
     metadata = {
         "metadata_version": md.METADATA_VERSION,
@@ -314,6 +341,7 @@ def describe_data(profile: dict[str, Any], table: Table, parts: Parts,
     held = len(parts.hold_out)
     return {
         "key": profile["key"], "raw": profile["raw"], "transformed": profile["transformed"],
+        "config": profile["config"],
         "reading": profile["reading"], "rules": profile["rules"], "records": profile["records"],
         "rows": {"dataset": dataset, "without_target": dataset - len(table.y),
                  "training": len(table.y) - (0 if refit else held), "hold_out": held},

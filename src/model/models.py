@@ -39,7 +39,7 @@ def boosting(task: str, seed: int, threads: int) -> Model:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     kind = (HistGradientBoostingClassifier if task == "classification"
             else HistGradientBoostingRegressor)
-    return kind(random_state=seed), "trees"
+    return kind(early_stopping=False, random_state=seed), "trees"
 
 
 MODELS: dict[str, Callable[[str, int, int], Model]] = {

@@ -14,6 +14,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from mlmonkey.errors import UserError
+
 MAX_LEVELS = 100  # of one categorical column; rarer ones share a level
 LARGEST = 1e30  # the forest sums float32 values, which end at 3.4e38
 MIN_LEVEL_ROWS = 2  # a level that was seen once says nothing about the next row
@@ -39,7 +41,12 @@ class ComputedFeatures(TransformerMixin, BaseEstimator):
         columns = {name: X[name].to_numpy() for name in X.columns}
         for name in self.functions:
             with np.errstate(divide="ignore", invalid="ignore"):
-                new = getattr(features, name)(dict(columns))
+                try:
+                    new = getattr(features, name)(dict(columns))
+                except KeyError as missing:
+                    raise UserError(f"{name} of src/model/features.py needs the column {missing}, "
+                                    "which this table lacks; mend FEATURES there, or leave it "
+                                    "out: --no-features") from None
             columns.update({key: _finite(values) for key, values in new.items()})
         added = {key: values for key, values in columns.items() if key not in X.columns}
         return X.assign(**added)

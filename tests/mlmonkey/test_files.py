@@ -66,3 +66,42 @@ def test_a_lock_waits_and_says_so_and_ends_with_its_owner(tmp_path: Path) -> Non
     first.communicate()
     assert second.stdout and second.stdout.readline() == "mine\n"
     second.communicate()
+
+
+def test_a_lock_is_mine_taken_or_impossible(tmp_path: Path) -> None:
+    with open(tmp_path / "a", "w") as one, open(tmp_path / "a") as other:
+        assert files.try_lock(one) is files.Lock.MINE
+        assert files.try_lock(other) is files.Lock.TAKEN
+    with open(tmp_path / "a") as closed:
+        pass
+    with pytest.raises(ValueError):
+        files.try_lock(closed)
+
+
+@pytest.mark.parametrize("code", ["ENOLCK", "EOPNOTSUPP"])
+def test_work_goes_on_where_locks_do_not_work(tmp_path: Path, code: str) -> None:
+    done = subprocess.run([sys.executable, "-c", f"""
+import errno, fcntl, pathlib, sys
+def flock(file, how):
+    raise OSError(errno.{code}, 'no locks')
+fcntl.flock = flock
+from mlmonkey import files
+path = pathlib.Path(sys.argv[1])
+with files.lock(path / '.lock', 'it'), open(path / '.lock') as file:
+    print(files.try_lock(file))
+files.write_text(path / 'a.txt', 'x')
+(path / '.part-x').touch()
+files.remove_parts(path)
+""", str(tmp_path)], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("Lock.IMPOSSIBLE\n", "")
+    assert sorted(os.listdir(tmp_path)) == [".lock", ".part-x", "a.txt"]
+
+
+def test_only_files_of_dead_writers_are_removed(tmp_path: Path) -> None:
+    (tmp_path / ".part-dead").touch()
+    (tmp_path / ".part-folder").mkdir()
+    with files.whole_file(tmp_path / "a.txt") as temporary:
+        files.remove_parts(tmp_path)
+        assert temporary.exists()
+        temporary.write_text("x")
+    assert sorted(os.listdir(tmp_path)) == [".part-folder", "a.txt"]

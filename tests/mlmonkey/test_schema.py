@@ -60,6 +60,14 @@ def test_rows_of_another_shape_are_refused(row: Any) -> None:
         frame_from_rows([row], SCHEMA)
 
 
+def test_a_missing_key_is_named() -> None:
+    with pytest.raises(RowError, match="^row 1: column 'd' is missing; send null for no value$"
+                       ) as raised:
+        frame_from_rows([GOOD, {name: GOOD[name] for name in NAMES if name != "d"}], SCHEMA)
+    assert (raised.value.row, raised.value.column, raised.value.value) == (1, "d", None)
+    assert raised.value.expected == "a value, or null"
+
+
 @given(st.lists(JSON | st.lists(JSON, min_size=7, max_size=7)
                 | st.fixed_dictionaries({name: JSON for name in NAMES}), max_size=3))
 def test_any_json_gives_a_frame_or_says_which_row(rows: list[Any]) -> None:

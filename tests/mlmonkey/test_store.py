@@ -1,9 +1,9 @@
 """The one loader refuses whatever differs from what training recorded, and names it."""
 
 import json
-import multiprocessing
 import os
 import pickle
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -87,10 +87,73 @@ def test_tiny_differences_of_another_processor_pass(store: ModelStore) -> None:
     store.load(IRIS)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"model_name": "iris"}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'{"model_name": "iris"}',
+                                     b"[" * 100_000])
 def test_damaged_metadata_is_refused(store: ModelStore, content: bytes) -> None:
-    store.metadata_path(IRIS).write_bytes(content)
-    refuses(store, "iris-v1.json")
+    path = store.metadata_path(IRIS)
+    path.write_bytes(content)
+    refuses(store, "iris-v1.json is damaged", f"rm {shlex.quote(str(path))} && make train")
+    path.unlink()  # as the line says
+    assert IRIS not in store.identifiers()
+
+
+@pytest.mark.parametrize("key", ["stage", "golden", "schema", "artifacts", "data", "target",
+                                 "environment", "data.raw", "data.raw.path", "stage.key",
+                                 "golden.rows", "artifacts.0.size", "schema.0.name"])
+def test_edited_metadata_is_refused(store: ModelStore, key: str) -> None:
+    *parents, last = [int(word) if word.isdigit() else word for word in key.split(".")]
+    whole = store.metadata_path(IRIS).read_bytes()
+
+    def remove(metadata: Any) -> None:
+        for parent in parents:
+            metadata = metadata[parent]
+        del metadata[last]
+
+    def retype(metadata: Any) -> None:
+        for parent in parents:
+            metadata = metadata[parent]
+        metadata[last] = [1] if isinstance(metadata[last], dict) else {"a": 1}
+    for change in (remove, retype):
+        store.metadata_path(IRIS).write_bytes(whole)
+        edit(store, change)
+        refuses(store, "iris-v1.json is damaged", f"{last}", "rm ")
+
+
+def test_golden_rows_that_were_edited_are_refused(store: ModelStore) -> None:
+    whole = store.metadata_path(IRIS).read_bytes()
+    for change in ({"rows": []}, {"rows": [{}] * 20}, {"predictions": []},
+                   {"predictions": [1.5] * 20}, {"probabilities": None},
+                   {"probabilities": ["x"] * 20}):
+        store.metadata_path(IRIS).write_bytes(whole)
+        edit(store, lambda m: m["golden"].update(change))
+        refuses(store, "iris-v1 refuses to answer")
+
+
+@pytest.mark.parametrize("content", [
+    "[]", "{", '{"default": "iris", "models": {"iris": 1}}', '{"default": "iris", "models": []}',
+    '{"default": 1, "models": {}}', '{"default": "iris", "models": {"iris": {"version": "1"}}}',
+    '{"default": "iris", "models": {"iris": {"version": 1, "promoted": "no"}}}'])
+def test_an_edited_choice_is_refused(store: ModelStore, content: str) -> None:
+    path = store.models / "current.json"
+    path.write_text(content)
+    for use in (store.current, store.choose, lambda: store.select(IRIS)):
+        with pytest.raises(UserError, match="current.json is damaged .*; restore it, or remove"):
+            use()
+    path.unlink()
+    assert store.choose()
+
+
+def test_commands_that_look_through_all_models_skip_the_unreadable(
+        store: ModelStore, capfd: pytest.CaptureFixture[str]) -> None:
+    store.metadata_path(ModelId("cars", 1)).write_text("{")
+    edit(store, lambda m: m.pop("stage"))
+    assert [identifier.name for identifier, _ in store.readable()] == ["penguins"]
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 2 and "cars-v1.json" in lines[0] and "iris-v1.json" in lines[1]
+    shutil.copy(store.metadata_path(ModelId("penguins", 1)), store.metadata_path(IRIS))
+    edit(store, lambda m: m.update(model_name="iris"))
+    assert [identifier.name for identifier, metadata in store.readable(backwards=True)
+            if metadata["data"]] == ["penguins", "iris"]
 
 
 def test_a_pickle_is_never_opened_whatever_it_is_called(store: ModelStore,
@@ -154,39 +217,6 @@ def test_a_promoted_version_keeps_its_place(store: ModelStore) -> None:
     assert not store.select(ModelId("iris", 2))
     assert store.select(ModelId("penguins", 1))
     assert store.current() == current
-
-
-def test_without_metadata_there_is_no_model(store: ModelStore) -> None:
-    with pytest.raises(RuntimeError), store.claim("iris") as identifier:
-        assert identifier == ModelId("iris", 2)
-        (store.models / "iris-v2.skops").write_bytes(b"half a model")
-        raise RuntimeError
-    assert not list(store.models.glob("*iris-v2*"))
-    assert ModelId("iris", 2) not in store.identifiers()
-
-
-def _claim_and_die(models: Path) -> None:
-    store = ModelStore(models, models / "metadata")
-    with store.claim("iris") as identifier:
-        (models / f"{identifier}.skops").write_bytes(b"half a model")
-        os._exit(9)
-
-
-def test_what_a_killed_training_leaves_is_removed_by_the_next(store: ModelStore) -> None:
-    process = multiprocessing.get_context("spawn").Process(target=_claim_and_die,
-                                                           args=(store.models,))
-    process.start()
-    process.join()
-    assert (store.models / "iris-v2.skops").exists()
-    assert store.choose("iris") == IRIS
-    with store.claim("penguins"):
-        assert not (store.models / "iris-v2.skops").exists()
-    assert not list(store.models.glob(".claim-*"))
-
-
-def test_claims_of_the_living_are_respected(store: ModelStore) -> None:
-    with store.claim("iris") as one, store.claim("iris") as other:
-        assert (one.version, other.version) == (2, 3)
 
 
 @pytest.mark.parametrize(("text", "expected"), [

@@ -1,0 +1,123 @@
+"""Names and version numbers of models, and how each training gets a number of its own.
+
+A claim is a locked file: its owner is alive while the lock is held, whatever its process number.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from mlmonkey.files import Lock, lock, remove_parts, try_lock
+
+NAME_PATTERN = re.compile(r"\w[\w .+-]{0,99}")
+VERSION_PATTERN = re.compile(rf"(?P<name>{NAME_PATTERN.pattern})-v(?P<version>[1-9]\d{{0,8}})")
+CLAIM = ".claim-"
+
+
+class ModelId(NamedTuple):
+    """Name and version of one trained model."""
+
+    name: str
+    version: int
+
+    def __str__(self) -> str:
+        return f"{self.name}-v{self.version}"
+
+
+def parse_identifier(text: str) -> ModelId | None:
+    """`iris-v3` -> ModelId("iris", 3); None for any other text."""
+    match = VERSION_PATTERN.fullmatch(text)
+    return ModelId(match["name"], int(match["version"])) if match else None
+
+
+def owner_of(file_name: str) -> str:
+    """The model that an artifact belongs to: `iris-v1` of `iris-v1.features.txt`; "" for none."""
+    match = re.match(rf"{VERSION_PATTERN.pattern}(?=\.(skops|joblib|features\.txt|patch)$)",
+                     file_name)
+    return match[0] if match else ""
+
+
+@contextmanager
+def claim(models: Path, metadata: Path, name: str) -> Iterator[ModelId]:
+    """Reserve the next free version of a name for one training, against all others.
+
+    What a training without metadata leaves is removed here, or by the next training when it was
+    killed; where locks don't work nothing tells the dead from the living, and nothing is removed.
+    """
+    models.mkdir(parents=True, exist_ok=True)
+    metadata.mkdir(parents=True, exist_ok=True)
+    # under one lock: a claim just made, and not yet locked, looks like one of the dead
+    with lock(models / ".lock-claims", f"{models}/claims"):
+        _remove_leftovers(models, metadata)
+        identifier, path, file = _new_claim(models, metadata, name)
+    try:
+        yield identifier
+    finally:
+        if not _is_model(metadata, identifier):
+            _remove_artifacts(models, identifier)
+        path.unlink(missing_ok=True)
+        file.close()
+
+
+def _new_claim(models: Path, metadata: Path, name: str) -> tuple[ModelId, Path, IO[Any]]:
+    refused = 0
+    while True:
+        identifier = ModelId(name, max(_next(models, metadata, name), refused + 1))
+        path = models / f"{CLAIM}{identifier}"
+        try:
+            file = open(path, "x")
+        except FileExistsError:  # of a quicker one without locks, or of `Iris` where that is iris
+            refused = identifier.version
+            continue
+        if try_lock(file) is Lock.TAKEN:
+            file.close()  # somebody's after all: the next number
+        elif _is_model(metadata, identifier):  # one without locks has come and gone meanwhile
+            path.unlink(missing_ok=True)
+            file.close()
+        else:
+            return identifier, path, file
+
+
+def _next(models: Path, metadata: Path, name: str) -> int:
+    # claims before metadata: a training ends its claim after it has written its metadata
+    names = os.listdir(models)
+    taken = [parse_identifier(owner_of(each)) for each in names]
+    taken += [parse_identifier(each.removeprefix(CLAIM)) for each in names]
+    taken += identifiers(metadata)
+    return 1 + max((each.version for each in taken if each and each.name == name), default=0)
+
+
+def identifiers(metadata: Path) -> list[ModelId]:
+    """The models whose metadata is in a folder, by name, then by version."""
+    found: Iterable[ModelId | None] = (parse_identifier(path.stem)
+                                       for path in metadata.glob("*.json"))
+    return sorted(identifier for identifier in found if identifier)
+
+
+def _remove_leftovers(models: Path, metadata: Path) -> None:
+    for folder in (models, metadata):
+        remove_parts(folder)
+    for path in models.glob(f"{CLAIM}*"):
+        identifier = parse_identifier(path.name.removeprefix(CLAIM))
+        try:
+            file = open(path, "r+")
+        except OSError:  # ended meanwhile, or not ours to open
+            continue
+        with file:
+            if identifier and try_lock(file) is Lock.MINE:
+                if not _is_model(metadata, identifier):
+                    _remove_artifacts(models, identifier)
+                path.unlink(missing_ok=True)
+
+
+def _remove_artifacts(models: Path, identifier: ModelId) -> None:
+    for path in models.iterdir():
+        if owner_of(path.name) == str(identifier):
+            path.unlink(missing_ok=True)
+
+
+def _is_model(metadata: Path, identifier: ModelId) -> bool:
+    return (metadata / f"{identifier}.json").exists()

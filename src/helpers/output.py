@@ -1,0 +1,36 @@
+"""Where a command may write what the user asks for, and how the place is shown."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlmonkey.errors import UserError
+from src.settings import ROOT, load_settings, relative
+
+OWNED = ("raw", "staging", "transformed", "models", "metadata")  # written by their scripts only
+
+
+def check_output(path: Path, source: Path | None, endings: Sequence[str]) -> Path:
+    """Return a path that may be written.
+
+    Raises:
+        UserError: for another ending, a folder, the input itself, or a place that belongs to the
+            project's own results.
+    """
+    if path.suffix not in endings:
+        raise UserError(f"--output {path}: write it as {' or '.join(endings)}")
+    if path.is_dir():
+        raise UserError(f"--output {path} is a folder; name a file in it: "
+                        f"--output '{path / ('output' + endings[0])}'")
+    if source and path.resolve() == source.resolve():
+        raise UserError(f"--output {path} is the input itself; choose another name")
+    folders = [getattr(load_settings(), name).resolve() for name in OWNED]
+    if path.resolve().parent in folders:
+        raise UserError(f"--output {path}: {relative(path.parent)} holds what other commands "
+                        f"wrote; choose another folder: --output 'data/predictions/{path.name}'")
+    return path
+
+
+def shown(path: Path) -> str:
+    """A path to print: short inside the project, whole outside."""
+    full = path.resolve()
+    return relative(full) if full.is_relative_to(ROOT) else str(full)
