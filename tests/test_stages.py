@@ -159,7 +159,8 @@ def test_every_imported_file_decides_the_key_or_is_known_not_to(quick: Path) -> 
     imported = {name for name in files.split() if not name.endswith("__init__.py")}
     keyed = {str(path.relative_to(ROOT)) for pattern in (*CODE["train"], FEATURES_CODE)
              for path in ROOT.glob(pattern)}
-    names = {"src/": "settings", "src/helpers/": "configuration datasets freshness params os_errors",
+    names = {"src/": "settings",
+             "src/helpers/": "configuration datasets freshness params os_errors",
              "src/etl/": "account detect records", "mlmonkey/": "errors files store claims"}
     without_effect = {f"{folder}{name}.py" for folder, each in names.items()
                       for name in each.split()}
@@ -180,7 +181,9 @@ def test_a_foreign_model_file_trains_nothing(project: Path, trained: Path, run_s
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_script_that_is_ended_is_said_in_a_line(quick: Path, number: int) -> None:
     code = quick / "src" / "train.py"
-    code.write_text(f"import os\nos.kill(os.getpid(), {int(number)})\n")
+    code.write_text("import os, signal\nsignal.pthread_sigmask(signal.SIG_SETMASK, [])\n"
+                    "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
+                    f"os.kill(os.getpid(), {int(number)})\n")
     words = [sys.executable, "-c", "from src import stages; from src.helpers import configuration;"
              "configuration.run_politely(lambda: stages.run('train', []))"]
     done = run_in(quick, words, check=False)

@@ -56,8 +56,7 @@ def print_choice(config: Config) -> None:
     """Say which model is used, how old it is, what has changed since, and how to renew it."""
     store, identifier = choose(config)
     metadata = store.read_metadata(identifier)
-    age = datetime.now(UTC) - datetime.fromisoformat(metadata["timestamp"])
-    line = f"model {identifier}, trained {spell_age(age.total_seconds())} ago"
+    line = f"model {identifier}, trained {spell_age(metadata['timestamp'])} ago"
     if changed := changes_since(metadata):
         words = train_words(metadata)
         if f"{metadata['data']['raw']['path']} changed" in changed:
@@ -80,8 +79,13 @@ def changes_since(metadata: dict[str, Any]) -> list[str]:
     return changes(metadata["stage"], {**raw, **code})
 
 
-def spell_age(seconds: float) -> str:
-    """An age in its largest unit."""
+def spell_age(timestamp: str) -> str:
+    """The time since a timestamp of the metadata, in its largest unit."""
+    try:
+        seconds = (datetime.now(UTC) - datetime.fromisoformat(timestamp)).total_seconds()
+    except (TypeError, ValueError):
+        raise UserError(f"the metadata's timestamp {timestamp!r} is no time; restore the file, or "
+                        "train anew: make train") from None
     units = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
     unit, size = next((unit for unit in units if seconds >= unit[1]), units[-1])
     count = max(0, int(seconds // size))

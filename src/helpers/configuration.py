@@ -57,7 +57,7 @@ class Config:
         Of a value of .env.local only a fingerprint, which tells that it changed and no more.
         """
         return {name: f"*** {sha256_of_text(str(value))[:8]}"
-                if self.sources[name] == ".env.local" else
+                if self.sources.get(name) == ".env.local" else
                 relative(value) if isinstance(value, Path) else
                 list(value) if isinstance(value, tuple) else value
                 for name, value in self.values.items()}

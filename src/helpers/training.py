@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from mlmonkey import metadata as md
+from mlmonkey.code_state import git_commit, uncommitted_patch
 from mlmonkey.errors import UserError
 from mlmonkey.golden import Prediction, golden_difference, golden_outputs, predict_with
 from mlmonkey.model_files import deserialize, serialize
@@ -37,8 +38,7 @@ GOLDEN_ROWS = 20
 MANY_ROWS = 20_000  # with fewer, threads wait for each other longer than they work
 IMPORTANCE_ROWS = 2000  # more rows make the importances no truer, only slower
 IMPORTANCE_REPEATS = 5
-PATCH_PATHS = ("src", "mlmonkey", "Makefile", "setup.py", "requirements.txt",
-               "requirements-dev.txt", "params.yaml")
+PATCH_PATHS = ("src", "mlmonkey", "Makefile", "setup.py", "requirements*", "params.yaml")
 
 
 class Evaluation(NamedTuple):
@@ -267,8 +267,8 @@ def save(store: ModelStore, identifier: ModelId, model: Any,
     """Write the artifacts, then the metadata that makes them a model."""
     config, profile, table, parts = (done[key] for key in ("config", "profile", "table", "parts"))
     recipe, timestamp = done["recipe"], md.now()
-    commit = md.git_commit(ROOT)
-    patch = md.uncommitted_patch(ROOT, PATCH_PATHS, secret_values())
+    commit = git_commit(ROOT)
+    patch = uncommitted_patch(ROOT, PATCH_PATHS, secret_values())
     rows = draw_rows(table.schema, GOLDEN_ROWS, config.seed)
     golden = {"rows": rows, **golden_outputs(model, rows, table.schema)}
     content, file = serialize(model, config.format), f"{identifier}.{config.format}"

@@ -130,6 +130,7 @@ def test_names_and_values_are_shown_and_never_run(metadata: dict[str, Any]) -> N
 
 def test_a_private_column_shows_its_name_alone(metadata: dict[str, Any]) -> None:
     metadata["schema"][1] = {"name": "bill_length_mm", "dtype": "number", "private": True}
+    metadata["data"]["config"]["private"] = {"value": ["bill_length_mm"], "source": "flag"}
     for row in metadata["golden"]["rows"]:
         row["bill_length_mm"] = None
     path = write_model_page(metadata)
@@ -144,6 +145,8 @@ def test_a_private_target_has_no_scale(trained: Path) -> None:
     metadata = read_metadata(trained, "cars")
     for name in ("minimum", "maximum", "mean"):
         del metadata["target"][name]
+    metadata["target"]["private"] = True
+    metadata["data"]["config"]["private"] = {"value": ["mpg"], "source": "flag"}
     page = read_page(write_model_page(metadata))
     assert "46.6" not in page.text and "How far off" not in page.text
     assert "--private mpg" in page.text

@@ -111,6 +111,15 @@ def test_other_keys_are_counted_and_null_is_missing(iris: FlaskClient) -> None:
     assert ask(iris, {"features": [None] * 4})["result"]
 
 
+def test_a_missing_key_is_named(iris: FlaskClient) -> None:
+    name = list(RECORD)[2]
+    problem = assert_problem(iris.post("/predict", json={"features": [RECORD, {
+        key: value for key, value in RECORD.items() if key != name}]}), 422)
+    assert problem["detail"] == f"row 1: column {name!r} is missing; send null for no value"
+    assert (problem["row"], problem["column"], problem["value"]) == (1, name, None)
+    assert problem["expected"] == "a value, or null"
+
+
 def test_a_category_never_seen_is_no_error(models: dict[str, LoadedModel],
                                            clients: dict[str, FlaskClient]) -> None:
     row = models["penguins"].metadata["golden"]["rows"][0] | {"island": "Mars 🪐"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlmonkey.claims import ModelId
-from mlmonkey.files import write_text
+from mlmonkey.files import lock, write_text
 from mlmonkey.store import ModelStore
 
 CLAIM = """
@@ -16,12 +16,22 @@ from pathlib import Path
 from mlmonkey.claims import claim
 models = Path(sys.argv[1])
 """
+ONE = "with claim(models, models / 'metadata', 'iris') as identifier: print(identifier)"
 # systems and folders without locks, as Python meets them
 NO_FLOCK = "import sys; sys.modules['fcntl'] = None"
 NO_LOCKS = """
 import errno, fcntl
 def flock(file, how):
     raise OSError(errno.{code}, 'no locks')
+fcntl.flock = flock
+"""
+FIRST_TAKEN = """
+import fcntl
+real = fcntl.flock
+def flock(file, how):
+    if str(getattr(file, 'name', '')).endswith('.claim-iris-v1'):
+        raise BlockingIOError
+    real(file, how)
 fcntl.flock = flock
 """
 
@@ -33,9 +43,10 @@ def store(tmp_path: Path) -> ModelStore:
     return ModelStore(models, models / "metadata")
 
 
-def start(store: ModelStore, code: str, before: str = "") -> subprocess.Popen[str]:
+def start(store: ModelStore, code: str, before: str = "",
+          stderr: int | None = None) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", before + CLAIM + code, str(store.models)],
-                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
 
 def finish(store: ModelStore, code: str, before: str = "") -> str:
@@ -98,8 +109,7 @@ def test_what_the_living_are_writing_stays(store: ModelStore) -> None:
 def test_where_locks_do_not_work_nothing_is_removed(store: ModelStore, system: str) -> None:
     finish(store, KILLED)
     before = left(store)
-    code = "with claim(models, models / 'metadata', 'iris') as identifier: print(identifier)"
-    assert finish(store, code, system) == "iris-v2\n"
+    assert finish(store, ONE, system) == "iris-v2\n"
     assert left(store) == before and len(before) == 4
 
 
@@ -140,6 +150,20 @@ def test_trainings_at_once_get_numbers_of_their_own(store: ModelStore, system: s
     assert all(process.returncode == 0 for process in processes)
     numbers = sorted(int(word) for answer in answers for word in answer.split())
     assert numbers == list(range(1, 181))
+
+
+def test_nobody_looks_for_the_dead_while_a_claim_is_being_made(store: ModelStore) -> None:
+    """A claim that is made and not yet locked looks like one of the dead."""
+    with lock(store.models / ".lock-claims", "claims"):
+        (store.models / ".claim-iris-v1").touch()
+        other = start(store, ONE, stderr=subprocess.PIPE)
+        assert other.stderr and "waiting" in other.stderr.readline()
+        assert (store.models / ".claim-iris-v1").exists()
+    assert other.communicate(timeout=60)[0] == "iris-v1\n"
+
+
+def test_a_claim_that_another_locks_first_is_the_others(store: ModelStore) -> None:
+    assert finish(store, ONE, FIRST_TAKEN) == "iris-v2\n"
 
 
 def test_claims_of_the_living_are_respected(store: ModelStore) -> None:
