@@ -242,6 +242,8 @@ def test_the_same_command_in_two_clones_gives_the_same_numbers(
 
 
 def test_joblib_is_there_for_those_who_want_it(bench: Path, run_stage: Run) -> None:
-    run_stage(bench, "train", "--format", "joblib", "--name", "jar", *FAST)
+    out = run_stage(bench, "train", "--format", "joblib", "--name", "jar", *FAST,
+                    PATH="/nowhere").stdout
+    assert "git is not installed" in out and read_metadata(bench, "jar-v1")["git_commit"] is None
     assert read_metadata(bench, "jar-v1")["artifacts"][0]["format"] == "joblib"
     assert "predictions:" in run_stage(bench, "prediction", "--model-name", "jar").stdout
