@@ -9,7 +9,6 @@ which input, how many records. Without --input the model's hold-out rows are sco
 """
 
 import csv
-import sys
 import tempfile
 import time
 from collections.abc import Iterable
@@ -20,10 +19,11 @@ import click
 
 from mlmonkey.errors import UserError
 from mlmonkey.files import whole_file, write_json
-from src.helpers.configuration import Config, progress_shown, script
+from src.helpers.configuration import Config, script
 from src.helpers.choosing import choose, load_chosen, model_options
 from src.helpers.datasets import read_profile
 from src.helpers.output import check_output, shown
+from src.helpers.progress import bar
 from src.settings import load_settings, relative
 
 FORMATS = (".csv", ".parquet")
@@ -105,11 +105,9 @@ def answered(batches: Iterable[Any], model: Any, counts: dict[str, Any],
     """A frame of answers per batch; a row with an error has no answer."""
     import numpy as np
     import pandas as pd
-    from tqdm import tqdm
     started = time.perf_counter()
     names = [f"probability_{label}" for label in model.classes or []]
-    with tqdm(total=total, unit=" records", unit_scale=True, leave=False, file=sys.stderr,
-              disable=not progress_shown()) as bar:
+    with bar(total, unit=" records", unit_scale=True) as shown_records:
         for batch in batches:
             fine = batch.errors == ""
             # labels are objects: 1 must not become 1.0 because a row beside it has no answer
@@ -127,7 +125,7 @@ def answered(batches: Iterable[Any], model: Any, counts: dict[str, Any],
                             for name in kept.columns]
             counts["records"] += len(fine)
             counts["errors"] += int((~fine).sum())
-            bar.update(len(fine))
+            shown_records.update(len(fine))
             yield pd.concat([kept, answers], axis=1).assign(error=batch.errors)
     counts["seconds"] = round(time.perf_counter() - started, 3)
 

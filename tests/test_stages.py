@@ -160,7 +160,7 @@ def test_every_imported_file_decides_the_key_or_is_known_not_to(quick: Path) -> 
     keyed = {str(path.relative_to(ROOT)) for pattern in (*CODE["train"], FEATURES_CODE)
              for path in ROOT.glob(pattern)}
     names = {"src/": "settings",
-             "src/helpers/": "configuration datasets freshness params os_errors",
+             "src/helpers/": "configuration datasets freshness params os_errors progress",
              "src/etl/": "account detect records", "mlmonkey/": "errors files store claims"}
     without_effect = {f"{folder}{name}.py" for folder, each in names.items()
                       for name in each.split()}

@@ -11,7 +11,7 @@ Writes data/staging/<key>.parquet and <key>.rejects.csv, data/transformed/<key>.
 import math
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,11 @@ from src.helpers.configuration import Config, script
 from src.helpers.datasets import (dataset_key, find_raw, model_store, profile_path, read_profile,
                                   transformed_path)
 from src.helpers.freshness import dataset_record
+from src.helpers.progress import steps
 from src.settings import load_settings, relative
 
 MEMORY_LIMIT = "1GB"  # of DuckDB; beyond it, it works on disk
+STEPS = 6  # of the progress bar
 SHOWN = 20  # columns whose reading is printed
 
 
@@ -56,13 +58,14 @@ def main(config: Config) -> None:
     """
     raw = find_raw(config.data)
     key = dataset_key(raw, config)
-    with lock(load_settings().staging / f".lock-{key}", f"the dataset {key}"):
-        profile = generate(raw, key, config)
+    with lock(load_settings().staging / f".lock-{key}", f"the dataset {key}"), \
+            steps(STEPS) as begin:
+        profile = generate(raw, key, config, begin)
     print_account(profile)
 
 
-def generate(raw: Path, key: str, config: Config) -> dict[str, Any]:
-    """Run all steps for one raw file and return the profile."""
+def generate(raw: Path, key: str, config: Config, begin: Callable[[str], None]) -> dict[str, Any]:
+    """Run all steps for one raw file and return the profile; `begin` is told each step."""
     import duckdb
 
     from src.etl.account import REASON, identifier, open_source, parquet_sql
@@ -71,6 +74,7 @@ def generate(raw: Path, key: str, config: Config) -> dict[str, Any]:
     from src.etl.profile import profile_columns
     from src.etl.stage import stage_rows, transform_rows
     started = time.perf_counter()
+    begin("scan")
     scanned = scan(raw)
     check_raw(raw, key, scanned.sha256, config.accept_changed_raw)
     reading = detect_reading(raw, scanned, config.delimiter, config.header, config.encoding,
@@ -79,20 +83,25 @@ def generate(raw: Path, key: str, config: Config) -> dict[str, Any]:
     with work_folder(staging / f".part-{key}") as workspace, \
             duckdb.connect(config={"memory_limit": MEMORY_LIMIT,
                                    "temp_directory": str(workspace)}) as connection:
+        begin("account for every record")
         source = open_source(connection, raw, reading, workspace)
         reading = reading | {"columns": source.reading["columns"]}
         check_columns(raw, reading["columns"], config.private)
         keep_rejects(staging / f"{key}.rejects.csv", source.rejects)
         check_rejects(raw, key, source.account, config.max_rejects)
+        begin("type the columns")
         rules = {}
         if reading["format"] == "csv":
             readable = f"(FROM {source.sql()} WHERE {identifier(REASON)} IS NULL)"
             rules = choose_rules(connection, readable, reading["columns"], reading,
                                  config.decimal, config.dates)
         profile_path(key).unlink(missing_ok=True)  # from here on the former dataset is incomplete
+        begin("stage")
         staged = stage_rows(connection, source, rules, staging / f"{key}.parquet")
+        begin("transform")
         transformed = transform_rows(connection, raw.stem, staging / f"{key}.parquet",
                                      transformed_path(key))
+        begin("profile")
         columns = profile_columns(connection, parquet_sql(transformed_path(key)), config.private)
     record = dataset_record(raw, scanned.sha256, config)
     content = {

@@ -236,11 +236,6 @@ def show(section: str, config: Config) -> None:
         click.echo(f"  {name:<{width}}  {text}  ({config.sources[name]})")
 
 
-def progress_shown() -> bool:
-    """Whether a bar makes sense: somebody is looking."""
-    return sys.stderr.isatty()
-
-
 def _with_source(error: click.BadParameter, section: str, weak: Mapping[str, str]) -> Exception:
     """The error about a value, naming the place that the value came from."""
     if error.ctx is None or error.param is None:

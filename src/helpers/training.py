@@ -2,11 +2,8 @@
 
 import os
 import shutil
-import sys
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +12,6 @@ import yaml
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import log_loss, r2_score
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from mlmonkey import metadata as md
 from mlmonkey.code_state import git_commit, uncommitted_patch
@@ -25,8 +21,9 @@ from mlmonkey.model_files import deserialize, serialize
 from mlmonkey.schema import draw_rows
 from mlmonkey.store import ModelId, ModelStore, check_name
 from src.helpers import freshness
-from src.helpers.configuration import Config, nearest, progress_shown
+from src.helpers.configuration import Config, nearest
 from src.helpers.datasets import model_store
+from src.helpers.progress import steps
 from src.helpers.scores import aligned, evaluation_block, score_answers, summarize
 from src.helpers.splits import folds, hold_out, strata
 from src.helpers.tables import Table, check_task, read_training_table, tell_task
@@ -104,7 +101,7 @@ def train(profile: dict[str, Any], target: str, config: Config) -> dict[str, Any
         print("note: git is not installed, so the metadata has no commit and no patch")
     clock.split("read")
     with store.claim(name) as identifier, threadpool_limits(threads), \
-            _progress(config.folds + 4) as step:
+            steps(config.folds + 4) as step:
         parts = split_rows(table, config, task)
         evaluation, dummy = evaluate(table, parts, recipe, config, step)
         clock.split("evaluation")
@@ -347,15 +344,6 @@ def describe_data(profile: dict[str, Any], table: Table, parts: Parts,
                  "training": len(table.y) - (0 if refit else held), "hold_out": held},
         "refit": refit, "hold_out_rows": table.rows[parts.hold_out].tolist(),
     }
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Any]:
-    with tqdm(total=total, leave=False, disable=not progress_shown(), file=sys.stderr) as bar:
-        def step(what: str) -> None:
-            bar.set_description(what)
-            bar.update()
-        yield step
 
 
 def _answer(recipe: Recipe, table: Table, learned: np.ndarray, tested: np.ndarray,
