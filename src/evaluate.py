@@ -84,17 +84,17 @@ def labelled_batches(config: Config, metadata: dict[str, Any]) -> Iterator[tuple
     """Batches of rows, each with the target's values as objects (n,), None where missing."""
     import duckdb
 
-    from src.helpers.batches import MEMORY_LIMIT, hold_out_batch, open_input
+    from src.helpers.batches import MEMORY_LIMIT, open_hold_out, open_input
     name = metadata["target"]["name"]
-    if config.input is None:
-        batch = hold_out_batch(metadata, read_profile(metadata["data"]["key"]), [name])
-        yield batch, batch.kept[name].to_numpy(dtype=object, na_value=None)
-        return
     with tempfile.TemporaryDirectory() as workspace, \
             duckdb.connect(config={"memory_limit": MEMORY_LIMIT,
                                    "temp_directory": workspace}) as connection:
-        source = open_input(config.input, metadata, Path(workspace), connection,
-                            delimiter=config.delimiter, labels=True)
+        if config.input is None:
+            profile = read_profile(metadata["data"]["key"])
+            source = open_hold_out(metadata, profile, Path(workspace), connection, labels=True)
+        else:
+            source = open_input(config.input, metadata, Path(workspace), connection,
+                                delimiter=config.delimiter, labels=True)
         for batch in source.batches:
             yield batch, batch.kept[name].to_numpy(dtype=object, na_value=None)
 

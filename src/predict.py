@@ -47,7 +47,7 @@ def main(config: Config) -> int:
     """
     import duckdb
 
-    from src.helpers.batches import MEMORY_LIMIT, hold_out_batch, open_input
+    from src.helpers.batches import MEMORY_LIMIT, open_hold_out, open_input
     output = choose_output(config)
     model = load_chosen(config)
     keep = [name.strip() for name in (config.keep or "").split(",") if name.strip()]
@@ -60,21 +60,21 @@ def main(config: Config) -> int:
                                    "temp_directory": workspace}) as connection:
         if config.input is None:
             profile = read_profile(model.metadata["data"]["key"])
-            batch = hold_out_batch(model.metadata, profile, keep)
+            source = open_hold_out(model.metadata, profile, Path(workspace), connection, keep)
             about["input"] = {"hold_out_of": model.metadata["input_data_location"]}
-            batches, total, types = iter([batch]), len(batch.errors), {}
         else:
             source = open_input(config.input, model.metadata, Path(workspace), connection, keep,
                                 config.delimiter)
             say_ignored(source, model.metadata)
             about["input"] = {"path": relative(source.path), "sha256": source.sha256,
                               "records": vars(source.account)}
-            batches, total, types = source.batches, source.account.records, source.types
         if output.suffix == ".parquet":
-            check_distinct([*keep, *answer_types(model)])
-        write_answers(output, answered(batches, model, counts, total), types | answer_types(model))
+            check_distinct([*(source.columns if keep == ["all"] else keep), *answer_types(model)])
+        replaced = ", which it replaced" if output.exists() else ""
+        write_answers(output, answered(source.batches, model, counts, source.account.records),
+                      source.types | answer_types(model))
     write_json(output.with_name(output.name + ".json"), about | {"counts": counts})
-    print(f"predictions: {shown(output)}, {counts['records']:,} records, "
+    print(f"predictions: {shown(output)}{replaced}, {counts['records']:,} records, "
           f"{counts['errors']:,} without an answer, {counts['seconds']:.1f} s")
     return int(counts["errors"] > config.max_rejects * counts["records"])
 
@@ -121,13 +121,22 @@ def answered(batches: Iterable[Any], model: Any, counts: dict[str, Any],
             answers = pd.DataFrame(probabilities, columns=names)
             answers.insert(0, "prediction", labels)
             kept = batch.kept.reset_index(drop=True)
-            kept.columns = [f"{name}_input" if name in answers or name == "error" else name
-                            for name in kept.columns]
+            kept.columns = free_names(list(kept.columns), ["prediction", *names, "error"])
             counts["records"] += len(fine)
             counts["errors"] += int((~fine).sum())
             shown_records.update(len(fine))
             yield pd.concat([kept, answers], axis=1).assign(error=batch.errors)
     counts["seconds"] = round(time.perf_counter() - started, 3)
+
+
+def free_names(names: list[str], taken: list[str]) -> list[str]:
+    """Names of input columns that are none of the answers', and none twice."""
+    free: list[str] = []
+    for name in names:
+        while name in taken or name in free:
+            name += "_input"
+        free.append(name)
+    return free
 
 
 def answer_types(model: Any) -> dict[str, str]:
@@ -159,12 +168,21 @@ def write_answers(output: Path, frames: Iterable[Any], types: dict[str, str]) ->
         try:
             with open(written, "w", encoding="utf-8", newline="") as file:
                 for number, frame in enumerate(frames):
-                    frame.to_csv(file, index=False, header=number == 0, lineterminator="\n")
+                    frame.to_csv(file, index=False, header=number == 0, lineterminator="\n",
+                                 quoting=quoting_of(frame))
             if written != temporary:
                 to_parquet(written, temporary, types)
         finally:
             if written != temporary:
                 written.unlink(missing_ok=True)
+
+
+def quoting_of(frame: Any) -> int:
+    """Only what needs it is quoted; a lone carriage return does, and csv doesn't know."""
+    texts = frame.select_dtypes(["object", "str"])
+    odd = any(texts[name].str.contains("\r", regex=False).any() for name in texts
+              if texts[name].notna().any() and name != "prediction")
+    return csv.QUOTE_NONNUMERIC if odd else csv.QUOTE_MINIMAL
 
 
 def to_parquet(rows: Path, path: Path, types: dict[str, str]) -> None:

@@ -43,8 +43,13 @@ class Settings:
 
 def load_settings() -> Settings:
     """Resolve every folder: environment first, then .env.local, .env, and the default."""
-    return Settings(*(ROOT / (environment_value(name) or folder)
-                      for name, folder in FOLDERS.items()))
+    return Settings(*map(folder_of, FOLDERS))
+
+
+def folder_of(variable: str) -> Path:
+    """The absolute path that a folder's variable means; a relative one begins at the root."""
+    folder = Path(environment_value(variable) or FOLDERS[variable]).expanduser()
+    return Path(os.path.normpath(ROOT / folder))
 
 
 def environment_value(name: str) -> str | None:
@@ -98,5 +103,5 @@ def locate(text: str) -> Path:
     """The file that `relative` wrote."""
     head, _, tail = text.partition("/")
     if head.startswith("$") and head[1:] in FOLDERS:
-        return Path(environment_value(head[1:]) or FOLDERS[head[1:]]) / tail
+        return folder_of(head[1:]) / tail
     return ROOT / text

@@ -21,12 +21,12 @@ import click
 
 from mlmonkey.errors import UserError
 from mlmonkey.files import sha256_of
-from mlmonkey.store import ModelId
+from mlmonkey.store import ModelId, check_name
 from src.helpers import freshness
 from src.helpers.choosing import print_choice
-from src.helpers.configuration import (SECTIONS, Config, ScriptCommand, config_of, nearest,
-                                       run_politely)
+from src.helpers.configuration import SECTIONS, Config, ScriptCommand, config_of, nearest
 from src.helpers.datasets import dataset_key, find_raw, model_store, read_profile, transformed_path
+from src.helpers.endings import run_politely
 from src.settings import load_settings, locate
 
 # target -> the stages it may run, in order; the last one is the target's own script
@@ -72,7 +72,10 @@ def bring_up_to_date(target: str, parts: dict[str, list[str]]) -> int:
     asked = resolve("generate_dataset", words)
     if asked.sources["data"] == "default":  # the table that train would learn from
         asked = training or resolve("train", [])
-    raw = find_raw((training or asked).data)
+    data = (training or asked).data
+    if training:
+        check_name(data.stem if training.name is None else training.name)
+    raw = find_raw(data)
     words = [*words, "--data", str(raw)]  # the last one counts
     options = resolve("generate_dataset", words)
     key = dataset_key(raw, options)
@@ -180,14 +183,14 @@ def run(stage: str, arguments: Sequence[str]) -> int:
     # the script takes an interrupt only when it can speak for itself: see run_politely
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     process = subprocess.Popen([sys.executable, "-m", SECTIONS[stage], *arguments])
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     code = None
     while code is None:
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
             code = process.wait()
         except KeyboardInterrupt:
-            continue
-    if code == -signal.SIGINT:  # it came before the script could speak for itself
+            signal.setitimer(signal.ITIMER_REAL, 0)  # the script has its own alarm: see endings.py
+    if code in (-signal.SIGINT, -signal.SIGALRM):  # it could not speak for itself
         raise KeyboardInterrupt
     if code < 0:
         raise UserError(f"{stage} was ended by signal {-code} ({signal.strsignal(-code)}), by "

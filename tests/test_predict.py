@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Run, assert_refused
+from conftest import Run, assert_refused, read_metadata
 
 HEADER = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
 
@@ -128,6 +128,8 @@ def test_a_large_file_is_read_in_batches(trained: Path, tmp_path: Path, run_stag
     (("--input", "data/raw/iris.csv", "--output", "data/raw/iris.csv"), ("is the input itself",)),
     (("--output", "data/raw/new.csv"), ("data/raw", "data/predictions/new.csv")),
     (("--output", "models/metadata/new.csv"), ("models/metadata",)),
+    (("--output", "data/raw/sub/new.csv"), ("data/raw/sub",)),
+    (("--output", "src/new.csv"), ("src",)),
     (("--input", "data"), ("--input 'data/FILE.csv'",)),
     (("--input", "data/raw/iris.csv", "--keep", "colour"), ("--keep colour",)),
     (("--keep", "colour"), ("--keep colour",)),
@@ -150,3 +152,52 @@ def test_another_delimiter_is_named(trained: Path, tmp_path: Path, run_stage: Ru
     out = tmp_path / "out.csv"
     run_stage(trained, *words, "--delimiter", "semicolon", "--output", out)
     assert read_csv(out)[0]["prediction"] == "setosa"
+
+
+def test_what_is_echoed_is_echoed_to_the_last_digit(project: Path, run_stage: Run,
+                                                    tmp_path: Path) -> None:
+    import duckdb
+    ids = [9007199254740993 + 2 * i for i in range(100)]
+    table = write_csv(tmp_path / "ids.csv", [["id", "v", "prediction", "prediction_input", "y"],
+                                             *([n, i, "x\ry", "", i % 2]
+                                               for i, n in enumerate(ids))])
+    run_stage(project, "train", "--data", table, "--target", "y", "--set", "max_iter=5",
+              "--folds", "2", "--no-report")
+    out, parquet = tmp_path / "out.csv", tmp_path / "out.parquet"
+    run_stage(project, "prediction", "--keep", "all", "--output", out)  # the hold-out
+    held = read_metadata(project, "ids-v1")["data"]["hold_out_rows"]
+    with open(out, encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["id", "v", "prediction_input", "prediction_input_input", "y", "prediction",
+                      "probability_0", "probability_1", "error"]
+    assert [int(row[0]) for row in rows] == [ids[place] for place in held]
+    assert {row[2] for row in rows} == {"x\ry"} and {row[4] for row in rows} == {"0", "1"}
+    duckdb.sql("CREATE TABLE big AS SELECT 12345678901234567890::DECIMAL(20, 0) + i AS id, i AS v, "
+               "'' AS prediction, '' AS prediction_input, [i, i] AS many FROM range(30) t(i)")
+    duckdb.sql(f"COPY big TO '{tmp_path / 'big.parquet'}'")
+    run_stage(project, "prediction", "--input", tmp_path / "big.parquet", "--keep", "id,many",
+              "--output", parquet)
+    assert duckdb.sql(f"SELECT id, many FROM '{parquet}'").fetchall() == duckdb.sql(
+        "SELECT id, many FROM big").fetchall()
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_an_input_without_records_has_an_output_with_columns(
+        trained: Path, tmp_path: Path, run_stage: Run, ending: str) -> None:
+    import duckdb
+    table, out = write_csv(tmp_path / "none.csv", [HEADER]), tmp_path / f"out{ending}"
+    run_stage(trained, "prediction", "--model-name", "iris", "--input", table, "--output", out,
+              "--keep", "petal_width")
+    read = f"read_csv('{out}', header=true)" if ending == ".csv" else f"'{out}'"
+    assert duckdb.sql(f"FROM {read}").columns == [
+        "petal_width", "prediction", "probability_setosa", "probability_versicolor",
+        "probability_virginica", "error"]
+
+
+def test_columns_that_differ_in_case_are_refused_as_parquet(trained: Path, tmp_path: Path,
+                                                            run_stage: Run) -> None:
+    table = write_csv(tmp_path / "t.csv", [[*HEADER, "Prediction"], [1, 2, 3, 4, 5]])
+    words = ("prediction", "--model-name", "iris", "--input", table, "--keep", "all", "--output")
+    done = run_stage(trained, *words, tmp_path / "o.parquet", check=False)
+    assert_refused(done, "'Prediction'", "'prediction'", "--output FILE.csv")
+    run_stage(trained, *words, tmp_path / "o.csv")

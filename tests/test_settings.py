@@ -34,6 +34,11 @@ def test_paths_in_metadata_travel(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setenv("DATA_RAW_DIR", str(tmp_path))
     assert relative(tmp_path / "a" / "x.csv") == "$DATA_RAW_DIR/a/x.csv"
     assert locate("$DATA_RAW_DIR/a/x.csv") == tmp_path / "a" / "x.csv"
+    monkeypatch.setenv("DATA_RAW_DIR", "../elsewhere/raw")
+    moved = ROOT.parent / "elsewhere" / "raw" / "x.csv"
+    assert relative(moved) == "$DATA_RAW_DIR/x.csv" and locate("$DATA_RAW_DIR/x.csv") == moved
+    monkeypatch.setenv("DATA_RAW_DIR", "~/raw")
+    assert load_settings().raw == Path.home() / "raw"
     assert relative(Path("/somewhere/else/x.csv")) == "x.csv"
 
 

@@ -160,8 +160,9 @@ def test_every_imported_file_decides_the_key_or_is_known_not_to(quick: Path) -> 
     keyed = {str(path.relative_to(ROOT)) for pattern in (*CODE["train"], FEATURES_CODE)
              for path in ROOT.glob(pattern)}
     names = {"src/": "settings",
-             "src/helpers/": "configuration datasets freshness params os_errors progress",
-             "src/etl/": "account detect records", "mlmonkey/": "errors files store claims"}
+             "src/helpers/": "configuration datasets endings freshness os_errors params progress",
+             "src/etl/": "account detect records",
+             "mlmonkey/": "errors files store claims code_state"}
     without_effect = {f"{folder}{name}.py" for folder, each in names.items()
                       for name in each.split()}
     assert imported - without_effect <= keyed
@@ -184,18 +185,19 @@ def test_a_script_that_is_ended_is_said_in_a_line(quick: Path, number: int) -> N
     code.write_text("import os, signal\nsignal.pthread_sigmask(signal.SIG_SETMASK, [])\n"
                     "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
                     f"os.kill(os.getpid(), {int(number)})\n")
-    words = [sys.executable, "-c", "from src import stages; from src.helpers import configuration;"
-             "configuration.run_politely(lambda: stages.run('train', []))"]
+    words = [sys.executable, "-c", "from src import stages; from src.helpers import endings;"
+             "endings.run_politely(lambda: stages.run('train', []))"]
     done = run_in(quick, words, check=False)
     assert done.returncode == (130 if number == signal.SIGINT else 2)
     assert len(done.stderr.splitlines()) == 1
 
 
 def test_ctrl_c_ends_with_one_line_and_keeps_what_was(quick: Path) -> None:
+    words = ["make", "train", "ARGS=--no-report --set max_iter=5000"]
     for delay in (0.8, 1.5, 2.5):
-        process = subprocess.Popen(
-            ["make", "train", "ARGS=--no-report --seed 77"], cwd=quick, env=clean_environment(),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        process = subprocess.Popen(words, cwd=quick, env=clean_environment(), text=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   start_new_session=True)
         time.sleep(delay)
         os.killpg(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=30)

@@ -161,11 +161,14 @@ def test_a_small_table_has_folds_only(bench: Path, run_stage: Run) -> None:
 
 def test_task_is_told_from_the_target_and_can_be_said(bench: Path, run_stage: Run) -> None:
     cases = {"count": (range(200), "regression"), "class": ([0, 1] * 100, "classification"),
+             "gaps": ([0.0, 1.0, "", 1.0] * 50, "classification"),
              "measure": ([i / 7 for i in range(200)], "regression")}
     for name, (values, task) in cases.items():
         data = write_table(bench, f"{name}.csv", ["x", "y"], [[i, y] for i, y in enumerate(values)])
         out = run_stage(bench, "train", "--data", data, "--target", "y", *FAST).stdout
         assert f"boosting {task} of 'y'" in out and "--task overrides" in out
+        assert ("50 rows without a value of 'y' are left out" in out) == (name == "gaps")
+    assert read_metadata(bench, "gaps-v1")["target"]["classes"] == [0, 1]
     run_stage(bench, "train", "--data", data, "--target", "x", "--name", "said", "--task",
               "regression", *FAST)
     assert_refused(run_stage(bench, "train", "--data", data, "--target", "y", "--name", "no",

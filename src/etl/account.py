@@ -100,9 +100,9 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def parquet_sql(path: Path) -> str:
+def parquet_sql(path: Path, *options: str) -> str:
     """SQL for the rows of one Parquet file."""
-    return f"read_parquet({_one_file(path)}, hive_partitioning=false)"
+    return f"read_parquet({', '.join([_one_file(path), 'hive_partitioning=false', *options])})"
 
 
 def csv_sql(path: Path, names: Sequence[str], delimiter: str, header: bool,

@@ -113,8 +113,12 @@ def detect_reading(path: Path, scanned: Scan, delimiter: str = "auto", header: s
     while named and len(names) > 1 and not any(row[len(names) - 1].strip() for row in rows
                                                if len(row) >= len(names)):
         names = names[:-1]  # a delimiter ends each line: no column follows it
+    columns = clean_names(names)
+    renamed = [f"column {place} {name!r} is called {clean!r}"
+               for place, (name, clean) in enumerate(zip(names, columns), start=1)
+               if named and " ".join(name.split()) != clean]
     return {"format": "csv", "encoding": encoding, "delimiter": mark, "quote": '"',
-            "header": named, "columns": clean_names(names), "missing": words}
+            "header": named, "columns": columns, "renamed": renamed, "missing": words}
 
 
 def clean_names(names: list[str]) -> list[str]:

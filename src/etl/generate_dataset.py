@@ -190,6 +190,8 @@ def print_account(profile: dict[str, Any]) -> None:
         header = "header" if reading["header"] else "no header"
         print(f"reading: {reading['encoding']}, delimiter {reading['delimiter']!r}, {header}, "
               f"{len(reading['columns'])} columns")
+        for note in reading["renamed"][:SHOWN]:
+            print(f"reading: {note}")
         unusual = {name: rule for name, rule in profile["rules"].items()
                    if rule not in ("text", "integer", "number")}
         for name, rule in list(unusual.items())[:SHOWN]:

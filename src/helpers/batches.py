@@ -14,11 +14,14 @@ import pandas as pd
 
 from mlmonkey.errors import UserError
 from mlmonkey.schema import EXPECTED, canonical_frame
-from src.etl.account import REASON, Account, Source, identifier, open_source, quoted
+from src.etl.account import (REASON, Account, Source, identifier, open_source, parquet_sql,
+                             quoted)
 from src.etl.convert import cells_sql, checked_value_sql, parquet_value_sql
 from src.etl.detect import DELIMITERS, check_readable, detect_reading, scan
 from src.etl.rules import BY_DTYPE
-from src.helpers.tables import read_rows
+from src.helpers.configuration import nearest
+from src.helpers.datasets import transformed_path
+from src.helpers.freshness import is_whole
 from src.settings import relative
 
 VECTORS = 10  # of 2,048 rows each: a batch is 20,480 rows
@@ -69,7 +72,8 @@ def open_input(path: Path, metadata: Mapping[str, Any], workspace: Path, connect
     if missing:
         raise UserError(f"{relative(path)} lacks the column(s) {', '.join(map(repr, missing))}; "
                         f"it has {', '.join(columns[:20])}{' ...' if len(columns) > 20 else ''}"
-                        + _delimiter_hint(path, scanned, reading))
+                        f"{nearest(missing[0], columns, '')}"
+                        f"{_delimiter_hint(path, scanned, reading)}")
     echoed = columns if list(keep) == ["all"] else list(dict.fromkeys(keep))
     for name in echoed:
         if name not in columns:
@@ -82,30 +86,29 @@ def open_input(path: Path, metadata: Mapping[str, Any], workspace: Path, connect
     return Input(path, scanned.sha256, source.account, columns, types, ignored, batches)
 
 
-def hold_out_batch(metadata: Mapping[str, Any], profile: Mapping[str, Any] | None,
-                   keep: Sequence[str]) -> Batch:
-    """The rows that the model has never seen, from the dataset that it was trained on.
+def open_hold_out(metadata: Mapping[str, Any], profile: Mapping[str, Any] | None,
+                  workspace: Path, connection: Any, keep: Sequence[str] = (),
+                  labels: bool = False) -> Input:
+    """Open the rows that the model has never seen, from the dataset that it was trained on.
 
     Raises:
         UserError: when there is no hold-out, or the dataset is not the one of the training.
     """
-    rows = metadata["data"]["hold_out_rows"]
     name, raw = metadata["model_name"], metadata["data"]["raw"]["path"]
-    if not rows:
+    if not metadata["data"]["hold_out_rows"]:
         raise UserError(f"{name} has no hold-out (its table has few rows); name a file: "
                         f"make prediction ARGS=\"--input '{raw}'\"")
-    if profile is None or profile["transformed"]["sha256"] != \
-            metadata["data"]["transformed"]["sha256"]:
+    trained = metadata["data"]["transformed"]["sha256"]
+    if profile is None or not is_whole(transformed_path(profile["key"]), trained):
         raise UserError(f"the dataset that {name} was trained on is no longer there; train anew "
                         f"(make train), or name a file: make prediction ARGS=\"--input '{raw}'\"")
-    frame = read_rows(profile["key"], profile["columns"]).iloc[rows].reset_index(drop=True)
-    echoed = list(frame.columns) if list(keep) == ["all"] else list(dict.fromkeys(keep))
-    for column in echoed:
-        if column not in frame.columns:
-            raise UserError(f"--keep {column}: the dataset of {name} has no such column; it has "
-                            f"{', '.join(frame.columns)}")
-    return Batch(canonical_frame(frame, metadata["schema"]), np.full(len(frame), "", dtype=object),
-                 frame[echoed])
+    rows = workspace / f"hold-out of {name}.parquet"
+    table = parquet_sql(transformed_path(profile["key"]), "file_row_number=true")
+    connection.execute(
+        f"COPY (SELECT * EXCLUDE (file_row_number) FROM {table} WHERE file_row_number IN "
+        f"(SELECT unnest(?))) TO {quoted(str(rows))} (FORMAT parquet)",
+        [metadata["data"]["hold_out_rows"]])
+    return open_input(rows, metadata, workspace, connection, keep, labels=labels)
 
 
 def rule_of(name: str, dtype: str, rules: Mapping[str, str]) -> str:
@@ -145,7 +148,8 @@ def _read(connection: Any, source: Source, metadata: Mapping[str, Any], echoed: 
     schema, rules = metadata["schema"], metadata["data"]["rules"]
     wanted = [*schema, *([target] if target else [])]
     # step by step in subqueries (see cells_sql): as it stands, clean, converted, what is wrong
-    raw = [f"{identifier(name)} AS {_column('kept', n)}" for n, name in enumerate(echoed)]
+    raw = [f"CAST({identifier(name)} AS VARCHAR) AS {_column('kept', n)}"
+           for n, name in enumerate(echoed)]
     table = f"(SELECT {', '.join(['*', *raw])} FROM {source.sql()})"
     if source.reading["format"] == "csv":
         table = cells_sql(table, [feature["name"] for feature in wanted], source.reading)
@@ -158,7 +162,9 @@ def _read(connection: Any, source: Source, metadata: Mapping[str, Any], echoed: 
         _column("kept", n) for n in range(len(echoed))]
     connection.execute(f"SELECT coalesce({identifier(REASON)}, concat_ws('; ', {errors})), "
                        f"{', '.join(results)} FROM {table}")
-    while len(chunk := connection.fetch_df_chunk(VECTORS)):
+    first = True  # without a record there is one empty batch, so that an output has its columns
+    while len(chunk := connection.fetch_df_chunk(VECTORS)) or first:
+        first = False
         errors_found, *cells = (chunk.iloc[:, n] for n in range(chunk.shape[1]))
         features = {feature["name"]: cells[n] for n, feature in enumerate(schema)}
         names = [target["name"]] if target else echoed

@@ -12,7 +12,6 @@ The word is the section of params.yaml, the prefix of the variables (TRAIN_SEED)
 
 import difflib
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -23,16 +22,15 @@ from click.core import ParameterSource
 
 from mlmonkey.errors import UserError
 from mlmonkey.files import sha256_of_text
-from src.helpers.os_errors import os_error_line
+from src.helpers.endings import run_politely
 from src.helpers.params import as_text, as_words, read_params
-from src.settings import FOLDERS, read_env, relative, without_secrets
+from src.settings import FOLDERS, read_env, relative
 
 SECTIONS = {"generate_dataset": "src.etl.generate_dataset", "train": "src.train",
             "prediction": "src.predict", "evaluate": "src.evaluate",
             "deploy_endpoint": "src.deploy_endpoint", "report": "src.report"}
 # strongest first; click itself tells flags, environment, and the rest apart
 STRENGTH = ("flag", "environment", ".env.local", ".env", "params.yaml", "default")
-INTERRUPTED = 130
 
 
 class Config:
@@ -120,25 +118,6 @@ class ScriptCommand(click.Command):
         run_politely(work)
 
 
-def run_politely(work: Callable[[], Any]) -> None:
-    """Run and exit: mistakes are one line and code 2; TRACEBACK=1 shows where they came from."""
-    # threads that wait for each other sleep: on a busy machine spinning made training 10x slower
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # held back by src/stages.py
-        code = work()
-    except BrokenPipeError:  # `| head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except (KeyboardInterrupt, Exception) as error:
-        line, code = _last_line(error)
-        if line is None or line and code == 2 and os.environ.get("TRACEBACK"):
-            raise
-        if line:
-            print(without_secrets(" ".join(line.split())), file=sys.stderr)
-    sys.exit(code if isinstance(code, int) else 0)
-
-
 def config_of(context: click.Context) -> Config:
     """Values and sources of a parsed command."""
     sources = {}
@@ -216,12 +195,14 @@ def option_names(section: str) -> tuple[str, ...]:
     return tuple(str(option.name) for option in command.params if option.name != "show_config")
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'seed'?`, or the list of known words when none is near."""
+def nearest(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
+    """`; did you mean 'seed'?`; when none is near, `otherwise`, or the list of known words."""
     words = sorted(map(str, known))
     close = difflib.get_close_matches(word, words, 1, 0.6)
     if close:
         return f"; did you mean {close[0]!r}?"
+    if otherwise is not None:
+        return otherwise
     return f"; known: {', '.join(words[:20])}{' ...' if len(words) > 20 else ''}"
 
 
@@ -253,23 +234,3 @@ def _with_source(error: click.BadParameter, section: str, weak: Mapping[str, str
 def _place(source: str, section: str, name: str) -> str:
     return (f"params.yaml: {section}.{name}" if source == "params.yaml" else
             f"{section.upper()}_{name.upper()} in {source}")
-
-
-def _last_line(error: BaseException) -> tuple[str | None, int]:
-    """The line and the exit code that an error ends with; no line: a fault of ours."""
-    if isinstance(error, click.exceptions.Exit):  # after --help
-        return "", error.exit_code
-    # duckdb by name only: what raised its errors has imported it, nothing else need
-    duckdb = {kind.__name__ for kind in type(error).__mro__
-              if kind.__module__.split(".")[0] in ("duckdb", "_duckdb")}
-    if (isinstance(error, KeyboardInterrupt) or "InterruptException" in duckdb
-            or isinstance(error, RuntimeError) and str(error) == "Query interrupted"):
-        return "interrupted: what was complete is kept, the rest was removed", INTERRUPTED
-    if "Error" in duckdb:
-        text = str(error).partition("\n")[0]
-        return f"error: DuckDB: {text}; TRACEBACK=1 shows the place", 2
-    if isinstance(error, OSError):
-        return f"error: {os_error_line(error)}", 2
-    if isinstance(error, click.ClickException):
-        return f"error: {error.format_message()}", 2
-    return (f"error: {error}" if isinstance(error, UserError) else None), 2

@@ -26,6 +26,8 @@ def os_error_line(error: OSError) -> str:
     if not isinstance(name, str | Path):
         return f"{reason}; {advice}" if advice else str(error)
     path = Path(os.path.abspath(name))
+    if path.name.startswith(".part-"):  # a name that the user never typed
+        path = path.parent
     if verb == "write" and path.is_file() and not os.access(path, os.R_OK):
         verb = "read"
     folders = dict(zip(FOLDERS, vars(load_settings()).values()))

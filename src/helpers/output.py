@@ -7,6 +7,7 @@ from mlmonkey.errors import UserError
 from src.settings import ROOT, load_settings, relative
 
 OWNED = ("raw", "staging", "transformed", "models", "metadata")  # written by their scripts only
+CODE = ("src", "mlmonkey", "tests", "docs", "benchmarks")
 
 
 def check_output(path: Path, source: Path | None, endings: Sequence[str]) -> Path:
@@ -24,7 +25,8 @@ def check_output(path: Path, source: Path | None, endings: Sequence[str]) -> Pat
     if source and path.resolve() == source.resolve():
         raise UserError(f"--output {path} is the input itself; choose another name")
     folders = [getattr(load_settings(), name).resolve() for name in OWNED]
-    if path.resolve().parent in folders:
+    folders += [ROOT / name for name in CODE]
+    if any(path.resolve().is_relative_to(folder) for folder in folders):
         raise UserError(f"--output {path}: {relative(path.parent)} holds what other commands "
                         f"wrote; choose another folder: --output 'data/predictions/{path.name}'")
     return path

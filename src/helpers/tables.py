@@ -63,9 +63,11 @@ def read_training_table(profile: dict[str, Any], target: str) -> Table:
                         "add some, or see how the file was read: make generate-dataset "
                         f"ARGS=\"--data '{path}'\"")
     schema = [column for name, column in columns.items() if name != target]
-    y = _target_values(values[known], columns[target])
-    return Table(frame[known].reset_index(drop=True), y, np.flatnonzero(known), schema,
-                 columns[target])
+    about = columns[target]
+    if about["dtype"] == "number" and _are_classes(values[known]):
+        about = about | {"dtype": "integer"}  # 0.0 and 1.0, as a column with gaps is often written
+    return Table(frame[known].reset_index(drop=True), _target_values(values[known], about),
+                 np.flatnonzero(known), schema, about)
 
 
 def check_target(path: str, target: str, columns: dict[str, Feature]) -> None:
@@ -117,6 +119,10 @@ def likeliest_targets(columns: Sequence[Feature]) -> list[str]:
                 not (few or position == len(columns) - 1), -position)
     usable = [i for i, column in enumerate(columns) if not column.get("private")]
     return [columns[position]["name"] for position in sorted(usable, key=rank)][:3]
+
+
+def _are_classes(values: pd.Series) -> bool:
+    return values.nunique() <= FEW_VALUES and bool((values % 1 == 0).all())
 
 
 def _target_values(values: pd.Series, target: Feature) -> np.ndarray:

@@ -35,6 +35,7 @@ GOLDEN_ROWS = 20
 MANY_ROWS = 20_000  # with fewer, threads wait for each other longer than they work
 IMPORTANCE_ROWS = 2000  # more rows make the importances no truer, only slower
 IMPORTANCE_REPEATS = 5
+IMPORTANCE_ROUNDS = 500  # predictions in all: with many columns each is permuted less often
 PATCH_PATHS = ("src", "mlmonkey", "Makefile", "setup.py", "requirements*", "params.yaml")
 
 
@@ -97,6 +98,8 @@ def train(profile: dict[str, Any], target: str, config: Config) -> dict[str, Any
     check_owner(store, name, path, target)
     print(f"training: {config.model} {task} of {target!r} from {len(table.y):,} rows, "
           f"{len(table.schema)} columns{_said(config.task)}")
+    if without := profile["transformed"]["rows"] - len(table.y):
+        print(f"note: {without:,} rows without a value of {target!r} are left out")
     if shutil.which("git") is None:
         print("note: git is not installed, so the metadata has no commit and no patch")
     clock.split("read")
@@ -244,9 +247,10 @@ def explain(model: Any, table: Table, parts: Parts, seed: int, task: str) -> lis
     """Permutation importance of each column: how much log-loss or R2 is lost without it."""
     rows = parts.hold_out if len(parts.hold_out) else parts.training
     rows = np.random.default_rng(seed).permutation(rows)[:IMPORTANCE_ROWS]
+    repeats = int(np.clip(IMPORTANCE_ROUNDS // table.X.shape[1], 1, IMPORTANCE_REPEATS))
     found = permutation_importance(model, table.X.iloc[rows], table.y[rows], random_state=seed,
                                    scoring=_log_loss if task == "classification" else _r2,
-                                   n_repeats=IMPORTANCE_REPEATS)
+                                   n_repeats=repeats)
     order = np.argsort(-found.importances_mean, kind="stable")
     return [{"feature": str(table.X.columns[i]), "value": float(found.importances_mean[i]),
              "std": float(found.importances_std[i])} for i in order]

@@ -180,7 +180,7 @@ def test_no_option_of_any_script_looks_like_a_slip_of_a_folder() -> None:
 
 def ending(project: Path, body: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A process whose work is `body`, ended as a script is."""
-    code = ("import errno, os\nfrom src.helpers.configuration import run_politely\n"
+    code = ("import errno, os\nfrom src.helpers.endings import run_politely\n"
             f"def work():\n    {body}\nrun_politely(work)")
     return run_in(project, [sys.executable, "-c", code], check=False, **environment)
 
