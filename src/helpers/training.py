@@ -1,87 +1,31 @@
 """The steps of a training, from a profile to a complete model in the store."""
 
-import os
 import shutil
 import time
-import warnings
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import pandas as pd
-import yaml
-from sklearn.inspection import permutation_importance
-from sklearn.metrics import log_loss, r2_score
 from threadpoolctl import threadpool_limits
 
 from mlmonkey import metadata as md
 from mlmonkey.code_state import git_commit, uncommitted_patch
 from mlmonkey.errors import UserError
-from mlmonkey.golden import Prediction, golden_difference, golden_outputs, predict_with
+from mlmonkey.golden import golden_difference, golden_outputs
 from mlmonkey.model_files import deserialize, serialize
 from mlmonkey.schema import draw_rows
 from mlmonkey.store import ModelId, ModelStore, check_name
 from src.helpers import freshness
-from src.helpers.configuration import Config, nearest
+from src.helpers.configuration import Config
 from src.helpers.datasets import model_store
+from src.helpers.evaluation import Parts, evaluate, explain, split_rows
 from src.helpers.progress import steps
-from src.helpers.scores import aligned, evaluation_block, score_answers, summarize
-from src.helpers.splits import folds, hold_out, strata
+from src.helpers.recipe import make_recipe
 from src.helpers.tables import Table, check_task, read_training_table, tell_task
-from src.model.models import MODELS
-from src.model.pipeline import build_pipeline
 from src.settings import ROOT, secret_values
 
 GOLDEN_ROWS = 20
 MANY_ROWS = 20_000  # with fewer, threads wait for each other longer than they work
-IMPORTANCE_ROWS = 2000  # more rows make the importances no truer, only slower
-IMPORTANCE_REPEATS = 5
-IMPORTANCE_ROUNDS = 500  # predictions in all: with many columns each is permuted less often
 PATCH_PATHS = ("src", "mlmonkey", "Makefile", "setup.py", "requirements*", "params.yaml")
-
-
-class Evaluation(NamedTuple):
-    """Scores of a model or dummy, and what the report draws."""
-
-    scores: list[dict[str, Any]]
-    block: dict[str, Any]
-
-
-class Recipe(NamedTuple):
-    """All that decides how a model is fitted."""
-
-    algorithm: str
-    parameters: dict[str, Any]
-    task: str
-    seed: int
-    threads: int
-    functions: list[str]
-
-    def build(self, X: pd.DataFrame) -> Any:
-        """An unfitted pipeline for a table like X."""
-        estimator, style = MODELS[self.algorithm](self.task, self.seed, self.threads)
-        known = estimator.get_params()
-        for name in self.parameters:
-            if name not in known:
-                raise UserError(f"--set {name}: {type(estimator).__name__} has no such parameter"
-                                f"{nearest(name, known)}")
-        return build_pipeline(estimator.set_params(**self.parameters), style, X, self.functions)
-
-    def fit(self, X: pd.DataFrame, y: np.ndarray) -> Any:
-        """A pipeline fitted on X (n, features) and y (n,).
-
-        Raises:
-            UserError: when the estimator refuses its parameters or this table.
-        """
-        pipeline = self.build(X)
-        try:
-            return pipeline.fit(X, y)
-        except (TypeError, ValueError) as error:
-            if os.environ.get("TRACEBACK"):
-                raise
-            what = (f"--set {' --set '.join(f'{key}={value}' for key, value in given.items())}"
-                    if (given := self.parameters) else f"--model {self.algorithm}")
-            raise UserError(f"{what}: {type(pipeline[-1]).__name__} can't be fitted: {error}; "
-                            "TRACEBACK=1 shows where") from None
 
 
 def train(profile: dict[str, Any], target: str, config: Config) -> dict[str, Any]:
@@ -144,116 +88,12 @@ class Clock:
         return self.timings | {"total": round(time.perf_counter() - self.began, 4)}
 
 
-class Parts(NamedTuple):
-    """Row numbers to train on (n,), row numbers held out (m,), and the fold of each of the n."""
-
-    training: np.ndarray
-    hold_out: np.ndarray
-    fold: np.ndarray
-
-
-def make_recipe(config: Config, task: str, profile: dict[str, Any], threads: int) -> Recipe:
-    """Check the algorithm's name and the settings.
-
-    Raises:
-        UserError: for an unknown algorithm or a setting that is not KEY=VALUE.
-    """
-    if config.model not in MODELS:
-        raise UserError(f"--model {config.model}: there is no such algorithm in "
-                        f"src/model/models.py{nearest(config.model, MODELS)}")
-    parameters = {}
-    for word in config.set:
-        key, mark, value = word.partition("=")
-        if not mark or not key:
-            raise UserError(f"--set {word}: write it as KEY=VALUE, such as --set max_depth=3")
-        parameters[key.strip()] = read_value(word, value)
-    functions = freshness.feature_functions(profile) if config.features else []
-    return Recipe(config.model, parameters, task, config.seed, threads, functions)
-
-
-def read_value(word: str, text: str) -> Any:
-    """A parameter's value: what YAML reads, and numbers such as 1e-3 too.
-
-    Raises:
-        UserError: when it is no value.
-    """
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UserError(f"--set {word}: {text!r} is no value; quote a text: "
-                        "--set 'key=\"text\"'") from None
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
-
-
 def check_owner(store: ModelStore, name: str, path: str, target: str) -> None:
     """A name belongs to one source and one target: refuse another one under it."""
     known = (metadata for identifier, metadata in store.readable(backwards=True)
              if identifier.name == name)
     newest = next(known, None)
     md.check_owner(name, newest, path, target)
-
-
-def split_rows(table: Table, config: Config, task: str) -> Parts:
-    """Set the hold-out apart, then number the folds of the rest; say what is unusual."""
-    groups = strata(table.y, task)
-    held = hold_out(groups, config.hold_out, config.seed)
-    training = np.setdiff1d(np.arange(len(table.y)), held)
-    if not len(held):
-        print("note: no hold-out, the scores are those of the folds")
-    fold = folds(groups[training], config.folds, config.seed)
-    if (fold < 0).any():
-        print(f"note: {(fold < 0).sum()} class(es) with a single row are learned, never tested")
-    return Parts(training, held, fold)
-
-
-def evaluate(table: Table, parts: Parts, recipe: Recipe, config: Config,
-             step: Any) -> tuple[Evaluation, Evaluation]:
-    """Cross-validate and test on the hold-out: the model, and a dummy on the same rows."""
-    dummy = recipe._replace(algorithm="dummy", parameters={}, functions=[])
-    classes = np.unique(table.y) if recipe.task == "classification" else None
-    strategy = f"{config.folds}-fold cross-validation"
-    answers: list[tuple[Recipe, list[tuple[np.ndarray, Prediction]]]] = [(recipe, []), (dummy, [])]
-    for number in range(config.folds):
-        step(f"fold {number + 1} of {config.folds}")
-        tested = parts.training[parts.fold == number]
-        learned = parts.training[parts.fold != number]
-        if len(tested):
-            for one, given in answers:
-                given.append((tested, _answer(one, table, learned, tested, classes)))
-    if len(parts.hold_out):
-        step("hold-out")
-        for one, given in answers:
-            given.append((parts.hold_out, _answer(one, table, parts.training, parts.hold_out,
-                                                  classes)))
-    results = []
-    for _, given in answers:
-        scored = [score_answers(recipe.task, table.y[rows], *answer, classes)
-                  for rows, answer in given]
-        last = len(scored) - bool(len(parts.hold_out))
-        scores = summarize(scored[last:], "hold-out") + summarize(scored[:last], strategy)
-        shown = given[last:] or given
-        rows = np.concatenate([rows for rows, _ in shown])
-        labels = np.concatenate([answer.labels for _, answer in shown])
-        block = evaluation_block(recipe.task, "hold-out" if given[last:] else strategy,
-                                 table.y[rows], labels, classes)
-        results.append(Evaluation(scores, block))
-    return results[0], results[1]
-
-
-def explain(model: Any, table: Table, parts: Parts, seed: int, task: str) -> list[dict[str, Any]]:
-    """Permutation importance of each column: how much log-loss or R2 is lost without it."""
-    rows = parts.hold_out if len(parts.hold_out) else parts.training
-    rows = np.random.default_rng(seed).permutation(rows)[:IMPORTANCE_ROWS]
-    repeats = int(np.clip(IMPORTANCE_ROUNDS // table.X.shape[1], 1, IMPORTANCE_REPEATS))
-    found = permutation_importance(model, table.X.iloc[rows], table.y[rows], random_state=seed,
-                                   scoring=_log_loss if task == "classification" else _r2,
-                                   n_repeats=repeats)
-    order = np.argsort(-found.importances_mean, kind="stable")
-    return [{"feature": str(table.X.columns[i]), "value": float(found.importances_mean[i]),
-             "std": float(found.importances_std[i])} for i in order]
 
 
 def settle(model: Any) -> None:
@@ -348,26 +188,6 @@ def describe_data(profile: dict[str, Any], table: Table, parts: Parts,
                  "training": len(table.y) - (0 if refit else held), "hold_out": held},
         "refit": refit, "hold_out_rows": table.rows[parts.hold_out].tolist(),
     }
-
-
-def _answer(recipe: Recipe, table: Table, learned: np.ndarray, tested: np.ndarray,
-            classes: np.ndarray | None) -> Prediction:
-    model = recipe.fit(table.X.iloc[learned], table.y[learned])
-    with warnings.catch_warnings():
-        # a category that only the tested rows hold is what prediction will meet too
-        warnings.filterwarnings("ignore", message="Found unknown categories")
-        answer = predict_with(model, table.X.iloc[tested])
-    if classes is None or len(model.classes_) == len(classes):
-        return answer
-    return Prediction(answer.labels, aligned(answer.probabilities, model.classes_, classes))
-
-
-def _log_loss(model: Any, X: pd.DataFrame, y: np.ndarray) -> float:
-    return -float(log_loss(y, model.predict_proba(X), labels=model.classes_))
-
-
-def _r2(model: Any, X: pd.DataFrame, y: np.ndarray) -> float:
-    return float(r2_score(y, model.predict(X)))
 
 
 def _said(task: str) -> str:

@@ -1,0 +1,88 @@
+"""All that decides how a model is fitted: algorithm, parameters, task, seed, threads, features."""
+
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from mlmonkey.errors import UserError
+from src.helpers.configuration import Config, nearest
+from src.helpers.freshness import feature_functions
+from src.model.models import MODELS
+from src.model.pipeline import build_pipeline
+
+
+class Recipe(NamedTuple):
+    """All that decides how a model is fitted."""
+
+    algorithm: str
+    parameters: dict[str, Any]
+    task: str
+    seed: int
+    threads: int
+    functions: list[str]
+
+    def build(self, X: pd.DataFrame) -> Any:
+        """An unfitted pipeline for a table like X."""
+        estimator, style = MODELS[self.algorithm](self.task, self.seed, self.threads)
+        known = estimator.get_params()
+        for name in self.parameters:
+            if name not in known:
+                raise UserError(f"--set {name}: {type(estimator).__name__} has no such parameter"
+                                f"{nearest(name, known)}")
+        return build_pipeline(estimator.set_params(**self.parameters), style, X, self.functions)
+
+    def fit(self, X: pd.DataFrame, y: np.ndarray) -> Any:
+        """A pipeline fitted on X (n, features) and y (n,).
+
+        Raises:
+            UserError: when the estimator refuses its parameters or this table.
+        """
+        pipeline = self.build(X)
+        try:
+            return pipeline.fit(X, y)
+        except (TypeError, ValueError) as error:
+            if os.environ.get("TRACEBACK"):
+                raise
+            what = (f"--set {' --set '.join(f'{key}={value}' for key, value in given.items())}"
+                    if (given := self.parameters) else f"--model {self.algorithm}")
+            raise UserError(f"{what}: {type(pipeline[-1]).__name__} can't be fitted: {error}; "
+                            "TRACEBACK=1 shows where") from None
+
+
+def make_recipe(config: Config, task: str, profile: dict[str, Any], threads: int) -> Recipe:
+    """Check the algorithm's name and the settings.
+
+    Raises:
+        UserError: for an unknown algorithm or a setting that is not KEY=VALUE.
+    """
+    if config.model not in MODELS:
+        raise UserError(f"--model {config.model}: there is no such algorithm in "
+                        f"src/model/models.py{nearest(config.model, MODELS)}")
+    parameters = {}
+    for word in config.set:
+        key, mark, value = word.partition("=")
+        if not mark or not key:
+            raise UserError(f"--set {word}: write it as KEY=VALUE, such as --set max_depth=3")
+        parameters[key.strip()] = read_value(word, value)
+    functions = feature_functions(profile) if config.features else []
+    return Recipe(config.model, parameters, task, config.seed, threads, functions)
+
+
+def read_value(word: str, text: str) -> Any:
+    """A parameter's value: what YAML reads, and numbers such as 1e-3 too.
+
+    Raises:
+        UserError: when it is no value.
+    """
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UserError(f"--set {word}: {text!r} is no value; quote a text: "
+                        "--set 'key=\"text\"'") from None
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
