@@ -194,7 +194,7 @@ def test_a_script_that_is_ended_is_said_in_a_line(quick: Path, number: int) -> N
 
 def test_ctrl_c_ends_with_one_line_and_keeps_what_was(quick: Path) -> None:
     words = ["make", "train", "ARGS=--no-report --set max_iter=5000"]
-    for delay in (0.8, 1.5, 2.5):
+    for delay in (1.2, 2.0, 3.0):
         process = subprocess.Popen(words, cwd=quick, env=clean_environment(), text=True,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    start_new_session=True)
