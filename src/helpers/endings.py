@@ -18,8 +18,6 @@ PATIENCE = 1.5  # seconds from an interrupt to the end, whatever a library does 
 
 def run_politely(work: Callable[[], Any]) -> None:
     """Run and exit: mistakes are one line and code 2; TRACEBACK=1 shows where they came from."""
-    # threads that wait for each other sleep: on a busy machine spinning made training 10x slower
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     interrupts: list[int] = []
 
     def interrupt(number: int, frame: Any) -> None:
@@ -36,6 +34,7 @@ def run_politely(work: Callable[[], Any]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except (KeyboardInterrupt, Exception) as error:
+        signal.setitimer(signal.ITIMER_REAL, 0)  # it was not swallowed: end in peace
         line, code = last_line(KeyboardInterrupt() if interrupts else error)
         if line is None or line and code == 2 and os.environ.get("TRACEBACK"):
             raise

@@ -8,7 +8,6 @@ from sklearn import metrics
 
 Score = dict[str, Any]
 
-HEADLINE = {"classification": "accuracy", "regression": "r2"}
 GRID = 20  # bins of actual by predicted in the report of a regression
 
 
