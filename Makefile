@@ -41,7 +41,7 @@ evaluate:            ## score a labelled file with an existing model
 deploy-endpoint:     ## serve a model over HTTP: [--model-name N --host H --port P]
 report:              ## HTML pages into reports/
 generate-dataset train prediction evaluate deploy-endpoint report: .environment
-	@exec $(PY) -m src.stages $@ $(value ARGS)
+	@STARTED_BY=make:$$PPID exec $(PY) -m src.stages $@ $(value ARGS)
 
 test:                ## all that must hold: lint, types, tests with coverage, both counts
 test: lint .tests-with-coverage count-test-files count-report-files

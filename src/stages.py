@@ -8,11 +8,16 @@ is skipped, saying so, while the record of what decides its result (src/helpers/
 the same key as the record stored with a result that is still there.
 """
 
-import os
 import signal
+
+if __name__ == "__main__":  # until run_politely can answer, an interrupt waits
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -26,7 +31,7 @@ from src.helpers import freshness
 from src.helpers.choosing import print_choice
 from src.helpers.configuration import SECTIONS, Config, ScriptCommand, config_of, nearest
 from src.helpers.datasets import dataset_key, find_raw, model_store, read_profile, transformed_path
-from src.helpers.endings import run_politely
+from src.helpers.endings import PATIENCE, STARTED_BY, run_politely
 from src.settings import load_settings, locate
 
 # target -> the stages it may run, in order; the last one is the target's own script
@@ -178,19 +183,29 @@ def explain(stages: Sequence[str], arguments: Sequence[str]) -> int:
 
 
 def run(stage: str, arguments: Sequence[str]) -> int:
-    """Run one script and wait for it; an interrupt reaches the script too, which says so."""
+    """Run one script and wait for it; an interrupt ends it, and this process says so."""
     sys.stdout.flush()
-    # the script takes an interrupt only when it can speak for itself: see run_politely
+    # the script takes an interrupt only when it can end politely: see run_politely
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    process = subprocess.Popen([sys.executable, "-m", SECTIONS[stage], *arguments])
-    code = None
-    while code is None:
-        try:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-            code = process.wait()
-        except KeyboardInterrupt:
-            signal.setitimer(signal.ITIMER_REAL, 0)  # the script has its own alarm: see endings.py
-    if code in (-signal.SIGINT, -signal.SIGALRM):  # it could not speak for itself
+    environment = os.environ | {STARTED_BY: f"stages:{os.getpid()}"}
+    process = subprocess.Popen([sys.executable, "-m", SECTIONS[stage], *arguments],
+                               env=environment)
+    pressed = []
+
+    def pass_on(number: int, frame: Any) -> None:
+        pressed.append(number)
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL if number == signal.SIGALRM else signal.SIGINT)
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+
+    handlers = {number: signal.signal(number, pass_on)
+                for number in (signal.SIGINT, signal.SIGALRM)}
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    code = process.wait()
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    if pressed or code == -signal.SIGINT:
         raise KeyboardInterrupt
     if code < 0:
         raise UserError(f"{stage} was ended by signal {-code} ({signal.strsignal(-code)}), by "

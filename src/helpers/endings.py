@@ -1,9 +1,14 @@
-"""How a command ends: a mistake is one line and exit code 2, an interrupt one line and 130."""
+"""How a command ends: a mistake is one line and exit code 2, an interrupt one line and 130.
+
+What make or src/stages.py started ends with it: see watch_starter.
+"""
 
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
+from threading import Thread
 from typing import Any
 
 import click
@@ -13,21 +18,38 @@ from src.helpers.os_errors import os_error_line
 from src.settings import without_secrets
 
 INTERRUPTED = 130
-PATIENCE = 1.5  # seconds from an interrupt to the end, whatever a library does with it
+LINE = "interrupted: what was complete is kept, the rest was removed"
+AGAIN = 0.5  # seconds until an interrupt that a library swallowed is raised once more
+ATTEMPTS = 3  # then the process ends as it stands, and the next run removes what it leaves
+PATIENCE = 1.8  # seconds from an interrupt to the end of a script that can't even notice it
+STARTED_BY = "STARTED_BY"  # `make:PID` or `stages:PID` in the environment of what they start
 
 
 def run_politely(work: Callable[[], Any]) -> None:
     """Run and exit: mistakes are one line and code 2; TRACEBACK=1 shows where they came from."""
-    interrupts: list[int] = []
+    starter = os.environ.get(STARTED_BY, "").removesuffix(f":{os.getppid()}")
+    interrupts = [float("-inf")]
 
     def interrupt(number: int, frame: Any) -> None:
-        interrupts.append(number)
-        # compiled code may swallow what is raised here; then the alarm's own signal ends all
-        signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+        now = time.monotonic()
+        if now - interrupts[-1] < AGAIN / 2:
+            return  # one key, two signals: from the terminal and from src/stages.py
+        interrupts.append(now)
+        if len(interrupts) > ATTEMPTS + 1:
+            end_as_it_stands()
+        signal.setitimer(signal.ITIMER_REAL, AGAIN)
         raise KeyboardInterrupt
+
+    def end_as_it_stands() -> None:
+        if starter != "stages":
+            os.write(sys.stderr.fileno(), f"{LINE}\n".encode())
+        os._exit(INTERRUPTED)
 
     try:
         signal.signal(signal.SIGINT, interrupt)
+        signal.signal(signal.SIGALRM, interrupt)
+        if starter in ("make", "stages"):
+            Thread(target=watch_starter, args=(os.getppid(),), daemon=True).start()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # held back by src/stages.py
         code = work()
     except BrokenPipeError:  # `| head` has read enough
@@ -35,12 +57,22 @@ def run_politely(work: Callable[[], Any]) -> None:
         sys.exit(1)
     except (KeyboardInterrupt, Exception) as error:
         signal.setitimer(signal.ITIMER_REAL, 0)  # it was not swallowed: end in peace
-        line, code = last_line(KeyboardInterrupt() if interrupts else error)
+        line, code = last_line(KeyboardInterrupt() if interrupts[1:] else error)
         if line is None or line and code == 2 and os.environ.get("TRACEBACK"):
             raise
-        if line:
+        # src/stages.py says it for its scripts, so that it is said once
+        if line and not (code == INTERRUPTED and starter == "stages"):
             print(without_secrets(" ".join(line.split())), file=sys.stderr)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def watch_starter(number: int) -> None:
+    """Interrupt this process when the one that started it is gone, killed alone or crashed."""
+    while os.getppid() == number:
+        time.sleep(AGAIN)
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(PATIENCE)
+    os._exit(INTERRUPTED)
 
 
 def last_line(error: BaseException) -> tuple[str | None, int]:
@@ -52,7 +84,7 @@ def last_line(error: BaseException) -> tuple[str | None, int]:
               if kind.__module__.split(".")[0] in ("duckdb", "_duckdb")}
     if (isinstance(error, KeyboardInterrupt) or "InterruptException" in duckdb
             or isinstance(error, RuntimeError) and str(error) == "Query interrupted"):
-        return "interrupted: what was complete is kept, the rest was removed", INTERRUPTED
+        return LINE, INTERRUPTED
     if "Error" in duckdb:
         text = str(error).partition("\n")[0]
         return f"error: DuckDB: {text}; TRACEBACK=1 shows the place", 2
