@@ -234,14 +234,13 @@ MODELS["neighbours"] = neighbours
 def test_the_same_command_in_two_clones_gives_the_same_numbers(
         project: Path, trained: Path, run_stage: Run) -> None:
     words = ("--data", "data/raw/penguins.csv", "--target", "species")
-    run_stage(project, "train", *words, PYTHONHASHSEED="77")
+    run_stage(project, "train", *words, PYTHONHASHSEED="77", TZ="Asia/Tokyo", LC_ALL="C")
     one, other = (read_metadata(folder, "penguins-v1") for folder in (trained, project))
+    assert one["artifacts"] == other["artifacts"]  # sizes and sha256: the same bytes
     for metadata in (one, other):
-        for field in ("model_identifier", "timestamp", "timings", "git_commit", "environment"):
+        for field in ("model_identifier", "timestamp", "timings"):
             del metadata[field]
     assert one == other
-    names = ("models/penguins-v1.features.txt", "data/transformed")
-    assert (trained / names[0]).read_bytes() == (project / names[0]).read_bytes()
 
 
 def test_joblib_is_there_for_those_who_want_it(bench: Path, run_stage: Run) -> None:
