@@ -1,6 +1,7 @@
 """How good a model is, beside a dummy: folds, hold-out, and what each column is worth."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.metrics import log_loss, r2_score
 
 from mlmonkey.golden import Prediction, predict_with
 from src.helpers.configuration import Config
-from src.helpers.recipe import Recipe
+from src.helpers.recipe import Recipe, learns_in_folds
 from src.helpers.scores import aligned, evaluation_block, score_answers, summarize
 from src.helpers.splits import folds, hold_out, strata
 from src.helpers.tables import Table
@@ -48,27 +49,27 @@ def split_rows(table: Table, config: Config, task: str) -> Parts:
     return Parts(training, held, fold)
 
 
+def folds_of(table: Table, task: str, config: Config) -> np.ndarray:
+    """The fold of every row (n,), for a model that learns in folds from all of them."""
+    return folds(strata(table.y, task), config.folds, config.seed)
+
+
 def evaluate(table: Table, parts: Parts, recipe: Recipe, config: Config,
-             step: Any) -> tuple[Evaluation, Evaluation]:
-    """Cross-validate and test on the hold-out: the model, and a dummy on the same rows."""
-    dummy = recipe._replace(algorithm="dummy", parameters={}, functions=[])
+             step: Callable[[str], None]) -> tuple[Any, Evaluation, Evaluation]:
+    """Fit, cross-validate and test on the hold-out: the model, and a dummy on the same rows.
+
+    Returns:
+        The model, fitted on all but the hold-out, its evaluation and the dummy's.
+    """
     classes = np.unique(table.y) if recipe.task == "classification" else None
     strategy = f"{config.folds}-fold cross-validation"
-    answers: list[tuple[Recipe, list[tuple[np.ndarray, Prediction]]]] = [(recipe, []), (dummy, [])]
-    for number in range(config.folds):
-        step(f"fold {number + 1} of {config.folds}")
-        tested = parts.training[parts.fold == number]
-        learned = parts.training[parts.fold != number]
-        if len(tested):
-            for one, given in answers:
-                given.append((tested, _answer(one, table, learned, tested, classes)))
-    if len(parts.hold_out):
-        step("hold-out")
-        for one, given in answers:
-            given.append((parts.hold_out, _answer(one, table, parts.training, parts.hold_out,
-                                                  classes)))
-    results = []
-    for _, given in answers:
+    dummy = recipe._replace(algorithm="dummy", parameters={}, functions=[])
+    found = []
+    for one, say in ((recipe, step), (dummy, _silently)):
+        model, given = learn(one, table, parts, classes, say)
+        if len(parts.hold_out):
+            say("hold-out")
+            given.append((parts.hold_out, _answer(model, table, parts.hold_out, classes)))
         scored = [score_answers(recipe.task, table.y[rows], *answer, classes)
                   for rows, answer in given]
         last = len(scored) - bool(len(parts.hold_out))
@@ -78,8 +79,33 @@ def evaluate(table: Table, parts: Parts, recipe: Recipe, config: Config,
         labels = np.concatenate([answer.labels for _, answer in shown])
         block = evaluation_block(recipe.task, "hold-out" if given[last:] else strategy,
                                  table.y[rows], labels, classes)
-        results.append(Evaluation(scores, block))
-    return results[0], results[1]
+        found.append((model, Evaluation(scores, block)))
+    return *found[0], found[1][1]
+
+
+def learn(recipe: Recipe, table: Table, parts: Parts, classes: np.ndarray | None,
+          step: Callable[[str], None]) -> tuple[Any, list[tuple[np.ndarray, Prediction]]]:
+    """Fit on the training rows; return the model, and its answers for each fold held out."""
+    def fit(rows: np.ndarray, **more: Any) -> Any:
+        return recipe.fit(table.X.iloc[rows], table.y[rows], **more)
+
+    numbers = np.unique(parts.fold[parts.fold >= 0])
+    if learns_in_folds(recipe.build(table.X)):
+        model = fit(parts.training, fold=parts.fold, step=step)
+        held = model[-1].take_held_out()
+        answers = [held[parts.fold == number] for number in numbers]
+        return model, [(parts.training[parts.fold == number],
+                        Prediction(answer, None) if classes is None
+                        else Prediction(classes[answer.argmax(axis=1)], answer))
+                       for number, answer in zip(numbers, answers)]
+    given = []
+    for number in numbers:
+        step(f"fold {number + 1} of {len(numbers)}")
+        tested = parts.training[parts.fold == number]
+        model = fit(parts.training[parts.fold != number])
+        given.append((tested, _answer(model, table, tested, classes)))
+    step("fit")
+    return fit(parts.training), given
 
 
 def explain(model: Any, table: Table, parts: Parts, seed: int, task: str) -> list[dict[str, Any]]:
@@ -95,9 +121,8 @@ def explain(model: Any, table: Table, parts: Parts, seed: int, task: str) -> lis
              "std": float(found.importances_std[i])} for i in order]
 
 
-def _answer(recipe: Recipe, table: Table, learned: np.ndarray, tested: np.ndarray,
+def _answer(model: Any, table: Table, tested: np.ndarray,
             classes: np.ndarray | None) -> Prediction:
-    model = recipe.fit(table.X.iloc[learned], table.y[learned])
     with warnings.catch_warnings():
         # a category that only the tested rows hold is what prediction will meet too
         warnings.filterwarnings("ignore", message="Found unknown categories")
@@ -105,6 +130,10 @@ def _answer(recipe: Recipe, table: Table, learned: np.ndarray, tested: np.ndarra
     if classes is None or len(model.classes_) == len(classes):
         return answer
     return Prediction(answer.labels, aligned(answer.probabilities, model.classes_, classes))
+
+
+def _silently(what: str) -> None:
+    """No step of the progress bar: a dummy takes no time."""
 
 
 def _log_loss(model: Any, X: pd.DataFrame, y: np.ndarray) -> float:

@@ -34,15 +34,24 @@ class Recipe(NamedTuple):
                                 f"{nearest(name, known)}")
         return build_pipeline(estimator.set_params(**self.parameters), style, X, self.functions)
 
-    def fit(self, X: pd.DataFrame, y: np.ndarray) -> Any:
+    def members(self) -> int:
+        """How many estimators are fitted in each fold."""
+        estimator, _ = MODELS[self.algorithm](self.task, self.seed, self.threads)
+        return len(getattr(estimator.set_params(**self.parameters), "members", [1]))
+
+    def fit(self, X: pd.DataFrame, y: np.ndarray, **more: Any) -> Any:
         """A pipeline fitted on X (n, features) and y (n,).
+
+        Args:
+            more: `fold` (n,) and `step`, for an estimator that learns in folds by itself.
 
         Raises:
             UserError: when the estimator refuses its parameters or this table.
         """
         pipeline = self.build(X)
+        more = more if learns_in_folds(pipeline) else {}
         try:
-            return pipeline.fit(X, y)
+            return pipeline.fit(X, y, **{f"model__{name}": value for name, value in more.items()})
         except (TypeError, ValueError) as error:
             if os.environ.get("TRACEBACK"):
                 raise
@@ -50,6 +59,11 @@ class Recipe(NamedTuple):
                     if (given := self.parameters) else f"--model {self.algorithm}")
             raise UserError(f"{what}: {type(pipeline[-1]).__name__} can't be fitted: {error}; "
                             "TRACEBACK=1 shows where") from None
+
+
+def learns_in_folds(pipeline: Any) -> bool:
+    """Whether an estimator answers for each row by what it learned without it; see portfolio.py."""
+    return hasattr(pipeline[-1], "take_held_out")
 
 
 def make_recipe(config: Config, task: str, profile: dict[str, Any], threads: int) -> Recipe:

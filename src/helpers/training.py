@@ -17,7 +17,7 @@ from mlmonkey.store import ModelId, ModelStore, check_name
 from src.helpers import freshness
 from src.helpers.configuration import Config
 from src.helpers.datasets import model_store
-from src.helpers.evaluation import Parts, evaluate, explain, split_rows
+from src.helpers.evaluation import Parts, evaluate, explain, folds_of, split_rows
 from src.helpers.progress import steps
 from src.helpers.recipe import make_recipe
 from src.helpers.tables import Table, check_task, read_training_table, tell_task
@@ -48,14 +48,14 @@ def train(profile: dict[str, Any], target: str, config: Config) -> dict[str, Any
         print("note: git is not installed, so the metadata has no commit and no patch")
     clock.split("read")
     with store.claim(name) as identifier, threadpool_limits(threads), \
-            steps(config.folds + 4) as step:
+            steps(config.folds * recipe.members() + 4) as step:
         parts = split_rows(table, config, task)
-        evaluation, dummy = evaluate(table, parts, recipe, config, step)
+        model, evaluation, dummy = evaluate(table, parts, recipe, config, step)
         clock.split("evaluation")
-        step("fit")
-        fitted_rows = np.arange(len(table.y)) if config.refit else parts.training
-        model = recipe.fit(table.X.iloc[fitted_rows], table.y[fitted_rows])
-        clock.split("fit")
+        if config.refit:
+            step("fit on all rows")
+            model = recipe.fit(table.X, table.y, fold=folds_of(table, task, config))
+            clock.split("refit")
         step("importances")
         importances = explain(model, table, parts, config.seed, task)
         clock.split("importances")

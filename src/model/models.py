@@ -2,13 +2,21 @@
 
 A function takes the task (classification or regression), the seed and the number of threads, and
 returns an unfitted scikit-learn estimator and the style of table it wants: `trees` (missing values
-and category codes) or `linear` (filled, scaled, one-hot). Try it: make train ARGS="--model forest"
+and category codes), `linear` (filled, scaled, one-hot) or `whole` (the frame as it is). Try it:
+make train ARGS="--model forest"
 """
 
 from collections.abc import Callable
 from typing import Any
 
 Model = tuple[Any, str]
+
+
+def auto(task: str, seed: int, threads: int) -> Model:
+    """Blend of boosting, randomized trees and a linear model, weighed by what they win."""
+    from src.model.portfolio import PortfolioClassifier, PortfolioRegressor
+    kind = PortfolioClassifier if task == "classification" else PortfolioRegressor
+    return kind(seed=seed, threads=threads), "whole"
 
 
 def dummy(task: str, seed: int, threads: int) -> Model:
@@ -43,6 +51,7 @@ def boosting(task: str, seed: int, threads: int) -> Model:
 
 
 MODELS: dict[str, Callable[[str, int, int], Model]] = {
+    "auto": auto,
     "dummy": dummy,
     "linear": linear,
     "forest": forest,

@@ -1,7 +1,8 @@
 """From a table of mixed columns to what an estimator can learn from; fitted inside each fold.
 
-Two styles: `trees` keeps missing numbers and hands categories over as codes; `linear` fills,
-scales and one-hot encodes. Both meet unseen categories and missing values without an error.
+Three styles: `trees` keeps missing numbers and hands categories over as codes; `linear` fills,
+scales and one-hot encodes; `whole` is for estimators that see to it themselves. All meet unseen
+categories and missing values without an error.
 """
 
 from typing import Any
@@ -99,11 +100,14 @@ def build_pipeline(estimator: Any, style: str, X: pd.DataFrame, functions: list[
 
     Args:
         estimator: any scikit-learn classifier or regressor.
-        style: `trees` or `linear`.
+        style: `trees`, `linear` or `whole`.
         X: canonical frame (n, features), for the names and dtypes of its columns only.
         functions: names of functions of src/model/features.py to apply first.
     """
     computed = ComputedFeatures(functions)
+    steps = [("features", computed)] if functions else []
+    if style == "whole":
+        return Pipeline([*steps, ("model", estimator)])
     sample = computed.transform(X.head(50))
     kinds: dict[str, list[str]] = {"number": [], "date": [], "text": []}
     for name, dtype in sample.dtypes.items():
@@ -112,7 +116,6 @@ def build_pipeline(estimator: Any, style: str, X: pd.DataFrame, functions: list[
     columns = _for_trees(kinds) if style == "trees" else _for_linear(kinds)
     if style == "trees" and "categorical_features" in estimator.get_params():
         estimator.set_params(categorical_features=list(range(len(kinds["text"]))) or None)
-    steps = [("features", computed)] if functions else []
     return Pipeline([*steps, ("columns", columns), ("model", estimator)])
 
 

@@ -1,0 +1,298 @@
+"""`--model auto`: a few very different models, learned in five folds, blended by what they won.
+
+Boosting, extremely randomized trees and a linear model see the same rows in encodings of their own.
+Each is fitted once per fold; what it says about the fold that it has not seen decides its share
+(greedy selection with replacement, Caruana et al. 2004) and how bold its probabilities are (one
+temperature, Guo et al. 2017). What answers later is the average of the folds' models; members
+whose gain is within noise are left out, so that what is served stays small.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+
+from src.model.encodings import TypedColumns, for_linear, for_trees
+
+MEMBERS = ("boosting", "extra trees", "linear")
+ROUNDS = 20  # of the greedy selection; shares are at least a twentieth
+TEMPERATURES = np.geomspace(0.25, 3, 51)  # tried for the probabilities
+BOOSTING_ROUNDS = 500  # at most; the held fold stops it earlier
+PATIENCE = 20  # rounds without a better held fold before boosting stops
+LEAVES = 2000  # at most in each of the randomized trees
+DOUBT = 200  # rows with which a temperature is moved half the way
+TINY = 1e-7  # probabilities below it count as much: one surprise must not decide
+WORTH = 0.005  # share of the loss that a member must save, or one standard error, to be kept
+
+Answers = Mapping[str, np.ndarray]
+
+
+class Portfolio(BaseEstimator):
+    """What classifier and regressor share: members fitted in folds, and their shares.
+
+    After fit: `columns_` (what each column is), `members_` (name -> a fitted Member per fold),
+    `weights_` (name -> share) and `losses_` (name -> loss of each member alone, all of them).
+
+    Args:
+        members: names, of MEMBERS.
+        folds: how many, where fit is not told the fold of each row.
+        seed: decides folds, trees and everything else that is random.
+        threads: inner threads while fitting.
+    """
+
+    def __init__(self, members: Sequence[str] = MEMBERS, folds: int = 5, seed: int = 0,
+                 threads: int = 1) -> None:
+        self.members = members
+        self.folds = folds
+        self.seed = seed
+        self.threads = threads
+
+    def _fit_members(self, X: pd.DataFrame, y: np.ndarray, fold: np.ndarray,
+                     step: Callable[[str], None] | None) -> dict[str, np.ndarray]:
+        """Fit every member in every fold; return what each said about rows it had not seen."""
+        self.columns_ = TypedColumns().fit(X)
+        typed = self.columns_.transform(X)
+        numbers = np.unique(fold[fold >= 0])
+        answers: dict[str, np.ndarray] = {}
+        self.members_ = {}
+        for name in self.members:
+            fitted, held = [], []
+            for count, number in enumerate(numbers):
+                if step:
+                    step(f"{name} {count + 1} of {len(numbers)}")
+                out = fold == number
+                member = make_member(name, self.columns_, isinstance(self, ClassifierMixin),
+                                     int((~out).sum()), self.seed + int(number), self.threads)
+                fitted.append(member.fit(typed[~out], y[~out], typed[out], y[out]))
+                held.append(member.answer(typed[out]))
+            self.members_[name] = fitted
+            answers[name] = np.zeros((len(y), *held[0].shape[1:]))
+            for number, held_fold in zip(numbers, held):
+                answers[name][fold == number] = held_fold
+        return answers
+
+    def _keep(self, weights: dict[str, float]) -> None:
+        self.weights_ = weights
+        self.members_ = {name: self.members_[name] for name in weights}
+
+    def _answers(self, X: pd.DataFrame) -> dict[str, np.ndarray]:
+        typed = self.columns_.transform(X)
+        return {name: np.mean([member.answer(typed) for member in self.members_[name]], axis=0)
+                for name in self.weights_}
+
+    def take_held_out(self) -> np.ndarray:
+        """What the blend said in training about rows it had not seen; forgotten with this call.
+
+        Probabilities (n, classes) or numbers (n,); weights and temperatures were each time
+        chosen on the other folds. Rows that were in no fold hold zeros.
+        """
+        held: np.ndarray = self.held_out_
+        del self.held_out_
+        return held
+
+
+class PortfolioClassifier(ClassifierMixin, Portfolio):
+    """Blend of classifiers; their losses are log-losses."""
+
+    def fit(self, X: pd.DataFrame, y: np.ndarray, fold: np.ndarray | None = None,
+            step: Callable[[str], None] | None = None) -> "PortfolioClassifier":
+        """Fit on a canonical frame X (n, features) and labels y (n,).
+
+        Args:
+            fold: in which fold each row is held out (n,); -1: in none.
+            step: is told what begins.
+        """
+        self.classes_, numbers = np.unique(y, return_inverse=True)
+        fold = own_folds(numbers, self.folds, self.seed) if fold is None else fold
+        answers = self._fit_members(X, numbers, fold, step)
+
+        def blend(rows: np.ndarray) -> tuple[dict[str, float], dict[str, float]]:
+            temperatures = {name: best_temperature(numbers[rows], answer[rows])
+                            for name, answer in answers.items()}
+            bold = {name: tempered(answer[rows], temperatures[name])
+                    for name, answer in answers.items()}
+            weights = choose_weights(bold, numbers[rows], log_losses)
+            blended = np.asarray(sum(weights[name] * bold[name] for name in weights))
+            return weights, temperatures | {"": best_temperature(numbers[rows], blended)}
+
+        tested = fold >= 0
+        self.losses_ = {name: float(log_losses(numbers[tested], answer[tested]).mean())
+                        for name, answer in answers.items()}
+        self.held_out_ = np.zeros((len(y), len(self.classes_)))
+        for number in np.unique(fold[tested]):
+            out = fold == number
+            learned = blend(tested & ~out) if (tested & ~out).any() else blend(tested)
+            self.held_out_[out] = mix({name: answer[out] for name, answer in answers.items()},
+                                      *learned)
+        weights, self.temperatures_ = blend(tested)
+        self._keep(weights)
+        return self
+
+    def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
+        """Probabilities (n, classes) in the order of classes_."""
+        return mix(self._answers(X), self.weights_, self.temperatures_)
+
+    def predict(self, X: pd.DataFrame) -> np.ndarray:
+        """The most probable label (n,)."""
+        labels: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return labels
+
+
+class PortfolioRegressor(RegressorMixin, Portfolio):
+    """Blend of regressors; their losses are squared errors in the target's variance."""
+
+    def fit(self, X: pd.DataFrame, y: np.ndarray, fold: np.ndarray | None = None,
+            step: Callable[[str], None] | None = None) -> "PortfolioRegressor":
+        """Fit on a canonical frame X (n, features) and numbers y (n,); see the classifier."""
+        self.mean_, self.scale_ = float(np.mean(y)), float(np.std(y)) or 1.0
+        scaled = (y - self.mean_) / self.scale_
+        fold = own_folds(y, self.folds, self.seed) if fold is None else fold
+        answers = self._fit_members(X, scaled, fold, step)
+        tested = fold >= 0
+        self.losses_ = {name: float(squared_losses(scaled[tested], answer[tested]).mean())
+                        for name, answer in answers.items()}
+        self.held_out_ = np.full(len(y), self.mean_)
+
+        def choose(rows: np.ndarray) -> dict[str, float]:
+            return choose_weights({name: answer[rows] for name, answer in answers.items()},
+                                  scaled[rows], squared_losses)
+        for number in np.unique(fold[tested]):
+            out = fold == number
+            weights = choose(tested & ~out if (tested & ~out).any() else tested)
+            self.held_out_[out] += self.scale_ * sum(share * answers[name][out]
+                                                     for name, share in weights.items())
+        self._keep(choose(tested))
+        return self
+
+    def predict(self, X: pd.DataFrame) -> np.ndarray:
+        """Numbers (n,)."""
+        answers = self._answers(X)
+        return np.asarray(self.mean_ + self.scale_ * sum(
+            share * answers[name] for name, share in self.weights_.items()))
+
+
+class Member(BaseEstimator):
+    """An encoding and an estimator, fitted on the rows outside one fold.
+
+    Args:
+        encoder: unfitted transformer of typed columns.
+        estimator: unfitted scikit-learn estimator.
+    """
+
+    def __init__(self, encoder: Any, estimator: Any) -> None:
+        self.encoder = encoder
+        self.estimator = estimator
+
+    def fit(self, X: pd.DataFrame, y: np.ndarray, X_held: pd.DataFrame,
+            y_held: np.ndarray) -> "Member":
+        """Fit on typed columns X (n, columns); boosting stops by the held rows."""
+        encoded = self.encoder.fit_transform(X, y)
+        if "early_stopping" in self.estimator.get_params():
+            self.estimator.fit(encoded, y, X_val=self.encoder.transform(X_held), y_val=y_held)
+        else:
+            self.estimator.fit(encoded, y)
+        if "n_jobs" in self.estimator.get_params():
+            self.estimator.set_params(n_jobs=1)  # a server's workers share the machine already
+        return self
+
+    def answer(self, X: pd.DataFrame) -> np.ndarray:
+        """Probabilities (n, classes), or numbers (n,)."""
+        encoded = self.encoder.transform(X)
+        if hasattr(self.estimator, "predict_proba"):
+            return np.asarray(self.estimator.predict_proba(encoded))
+        return np.asarray(self.estimator.predict(encoded))
+
+
+def make_member(name: str, columns: TypedColumns, classify: bool, rows: int, seed: int,
+                threads: int) -> Member:
+    """An unfitted member by its name."""
+    from sklearn import ensemble, linear_model
+    if name == "boosting":
+        kind = (ensemble.HistGradientBoostingClassifier if classify
+                else ensemble.HistGradientBoostingRegressor)
+        return Member(for_trees(columns, seed), kind(
+            learning_rate=0.06, max_iter=BOOSTING_ROUNDS, max_features=0.5, early_stopping=True,
+            n_iter_no_change=PATIENCE, random_state=seed,
+            categorical_features=columns.codes() or None))
+    if name == "extra trees":
+        kind = ensemble.ExtraTreesClassifier if classify else ensemble.ExtraTreesRegressor
+        return Member(for_trees(columns, seed), kind(
+            n_estimators=100, min_samples_leaf=2, max_leaf_nodes=LEAVES, n_jobs=threads,
+            max_features="sqrt" if classify else 0.5, random_state=seed))
+    estimator = (linear_model.LogisticRegression(max_iter=300, C=0.5) if classify
+                 else linear_model.RidgeCV(np.geomspace(0.01, 10_000, 13)))
+    return Member(for_linear(columns, rows, seed), estimator)
+
+
+def own_folds(y: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Stratified folds (n,) for those who call fit without any."""
+    from src.helpers.splits import folds, strata
+    return folds(strata(y, "classification" if y.dtype.kind in "iu" else "regression"), count, seed)
+
+
+def choose_weights(answers: Answers, y: np.ndarray,
+                   losses: Callable[..., np.ndarray]) -> dict[str, float]:
+    """Shares of the members in the smallest blend that loses least, but for noise.
+
+    Args:
+        losses: (y, answers) -> loss of each row (n,).
+    """
+    weights, best = greedy_weights(answers, y, losses)
+    while len(weights) > 1:
+        rest, fewer = min(((name, *greedy_weights({other: answers[other] for other in weights
+                                                   if other != name}, y, losses))
+                           for name in weights), key=lambda each: each[2].mean())[1:]
+        gain = fewer - best
+        if gain.mean() > min(gain.std() / np.sqrt(len(y)), WORTH * best.mean()):
+            break
+        weights, best = rest, fewer
+    return weights
+
+
+def greedy_weights(answers: Answers, y: np.ndarray, losses: Callable[..., np.ndarray]
+                   ) -> tuple[dict[str, float], np.ndarray]:
+    """Shares of the members in the blend that loses least, and its loss of each row (n,)."""
+    chosen: list[str] = []
+    total: Any = 0.0
+    best: tuple[float, list[str], np.ndarray] = (np.inf, [], np.array([]))
+    for _ in range(ROUNDS):
+        tried = {name: losses(y, (total + answer) / (len(chosen) + 1))
+                 for name, answer in answers.items()}
+        name = min(tried, key=lambda each: tried[each].mean())
+        chosen.append(name)
+        total = total + answers[name]
+        if tried[name].mean() < best[0]:
+            best = tried[name].mean(), list(chosen), tried[name]
+    return {name: best[1].count(name) / len(best[1]) for name in answers
+            if name in best[1]}, best[2]
+
+
+def mix(answers: Answers, weights: Mapping[str, float],
+        temperatures: Mapping[str, float]) -> np.ndarray:
+    """Blended probabilities (n, classes); the temperature called "" is that of the blend."""
+    blended = sum(weights[name] * tempered(answers[name], temperatures[name]) for name in weights)
+    return tempered(np.asarray(blended), temperatures[""])
+
+
+def best_temperature(y: np.ndarray, probabilities: np.ndarray) -> float:
+    """The temperature that loses least, nearer to 1 the fewer rows say so."""
+    best = min(TEMPERATURES, key=lambda each: log_losses(y, tempered(probabilities, each)).mean())
+    return float(best ** (len(y) / (len(y) + DOUBT)))
+
+
+def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities (n, classes) made bolder (below 1) or more careful (above 1)."""
+    powers = np.clip(probabilities, TINY, 1) ** (1 / temperature)
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def log_losses(y: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Log-loss of each row (n,) for class numbers y (n,)."""
+    return np.asarray(-np.log(np.clip(probabilities[np.arange(len(y)), y], TINY, 1)))
+
+
+def squared_losses(y: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Squared difference of each row (n,)."""
+    return np.asarray((y - numbers) ** 2)
