@@ -4,10 +4,11 @@ import errno
 import hashlib
 import json
 import os
+import re
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 from typing import IO, Any
@@ -18,6 +19,7 @@ except ImportError:  # pragma: no cover - a system without flock: nothing is eve
     fcntl = None  # type: ignore[assignment]
 
 PART = ".part-"  # how the names of unfinished files begin
+PART_PATTERN = re.compile(rf"{re.escape(PART)}[a-z0-9_]{{8}}([.][^.]+)?")  # and how they go on
 # what systems without locks on a folder, such as some network ones, answer
 NO_LOCKS_HERE = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
 
@@ -45,17 +47,40 @@ def sha256_of_text(text: str) -> str:
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; it takes the final name only when the block succeeds.
 
-    The bytes are on disk before the rename, so a crash leaves the old file or the new one. The
-    temporary file is locked while its owner lives; see remove_parts.
+    The bytes are on disk before the rename, so a crash leaves the old file or the new one.
+    """
+    with whole_files(path) as (temporary,):
+        yield temporary
+
+
+@contextmanager
+def whole_files(*paths: Path) -> Iterator[list[Path]]:
+    """Yield a temporary path beside each path; all of them take their final names, or none does.
+
+    Only a crash between two renames leaves some of both: the last file names the others' sha256.
+    """
+    with ExitStack() as parts, naming(paths[-1]):
+        temporaries = [parts.enter_context(part_beside(path)) for path in paths]
+        yield temporaries
+        for temporary in temporaries:
+            os.chmod(temporary, 0o666 & ~_umask())
+            sync(temporary)
+        _rename(dict(zip(temporaries, paths)))
+        for folder in dict.fromkeys(path.parent for path in paths):
+            sync(folder)
+
+
+@contextmanager
+def part_beside(path: Path) -> Iterator[Path]:
+    """Yield an empty temporary file beside `path`, gone when the block ends.
+
+    It is locked while its owner lives; what dead ones left in the folder is removed first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove_parts(path.parent)
     owner, temporary = _locked_part(path)
     try:
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())
-        sync(temporary)
-        os.replace(temporary, path)
-        sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
         owner.close()
@@ -64,6 +89,8 @@ def whole_file(path: Path) -> Iterator[Path]:
 def remove_parts(folder: Path) -> None:
     """Remove the unfinished files of dead writers; where locks don't work, none."""
     for path in folder.glob(f"{PART}*"):
+        if not PART_PATTERN.fullmatch(path.name):
+            continue
         try:
             file = open(path, "r+b")
         except OSError:  # finished meanwhile, or not ours to open
@@ -71,6 +98,17 @@ def remove_parts(folder: Path) -> None:
         with file:
             if try_lock(file) is Lock.MINE:
                 path.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an error of the system that names no file, such as a failed write, name this one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def write_text(path: Path, text: str) -> None:
@@ -87,28 +125,37 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON that people can read and diff, whole or not at all."""
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    write_text(path, text + "\n")
+    write_text(path, as_json(content))
+
+
+def as_json(content: Any) -> str:
+    """JSON that people can read and diff."""
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def sync(path: Path) -> None:
     """Ask the system to put a file or a folder's names on disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        with naming(path):
+            os.fsync(handle)
     finally:
         os.close(handle)
 
 
 @contextmanager
-def lock(path: Path, what: str) -> Iterator[None]:
-    """Hold an exclusive lock on `path`; say on stderr when somebody else has it, then wait."""
+def lock(path: Path, what: str) -> Iterator[bool]:
+    """Hold an exclusive lock on `path`; say on stderr when somebody else has it, then wait.
+
+    Yields whether it waited: somebody else may have done the work meanwhile.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a") as file:
-        if try_lock(file) is Lock.TAKEN:
-            print(f"waiting: another command is working on {what}", file=sys.stderr)
+        taken = try_lock(file) is Lock.TAKEN
+        if taken:
+            print(f"waiting: another command is working on {what}", file=sys.stderr, flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        yield taken
 
 
 def try_lock(file: IO[Any]) -> Lock:
@@ -139,6 +186,24 @@ def _locked_part(path: Path) -> tuple[IO[Any], Path]:
         if try_lock(file) is not Lock.TAKEN and os.path.exists(name):
             return file, Path(name)
         file.close()
+
+
+def _rename(names: Mapping[Path, Path]) -> None:
+    """Rename all files, or put the former ones back, for which the disk must know hard links."""
+    several = {path: temporary.with_suffix(".former") for temporary, path in names.items()
+               if len(names) > 1 and path.exists()}
+    with ExitStack() as kept, ExitStack() as undo:
+        for path, former in several.items():
+            kept.callback(former.unlink, missing_ok=True)
+            with suppress(OSError):  # without one, what was renamed stays so
+                os.link(path, former)
+        for temporary, path in names.items():
+            os.replace(temporary, path)
+            if path not in several:
+                undo.callback(path.unlink)
+            elif several[path].exists():
+                undo.callback(os.replace, several[path], path)
+        undo.pop_all()
 
 
 def _umask() -> int:

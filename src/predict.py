@@ -12,13 +12,14 @@ import csv
 import tempfile
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
 
 from mlmonkey.errors import UserError
-from mlmonkey.files import whole_file, write_json
+from mlmonkey.files import part_beside, whole_file, write_json
 from src.helpers.configuration import Config, script
 from src.helpers.choosing import choose, load_chosen, model_options
 from src.helpers.datasets import read_profile
@@ -163,18 +164,16 @@ def check_distinct(names: list[str]) -> None:
 
 def write_answers(output: Path, frames: Iterable[Any], types: dict[str, str]) -> None:
     """Write frames as they come; the file gets its name when the last one is on disk."""
-    with whole_file(output) as temporary:
-        written = temporary if output.suffix == ".csv" else temporary.with_suffix(".rows")
-        try:
-            with open(written, "w", encoding="utf-8", newline="") as file:
-                for number, frame in enumerate(frames):
-                    frame.to_csv(file, index=False, header=number == 0, lineterminator="\n",
-                                 quoting=quoting_of(frame))
-            if written != temporary:
-                to_parquet(written, temporary, types)
-        finally:
-            if written != temporary:
-                written.unlink(missing_ok=True)
+    with whole_file(output) as temporary, ExitStack() as more:
+        written = temporary
+        if output.suffix == ".parquet":
+            written = more.enter_context(part_beside(output.with_suffix(".csv")))
+        with open(written, "w", encoding="utf-8", newline="") as file:
+            for number, frame in enumerate(frames):
+                frame.to_csv(file, index=False, header=number == 0, lineterminator="\n",
+                             quoting=quoting_of(frame))
+        if output.suffix == ".parquet":
+            to_parquet(written, temporary, types)
 
 
 def quoting_of(frame: Any) -> int:
@@ -196,7 +195,8 @@ def to_parquet(rows: Path, path: Path, types: dict[str, str]) -> None:
                        f"AS {identifier(name)}" for name in names)
     with duckdb.connect() as connection:
         connection.execute(f"COPY (SELECT {values} FROM {csv_sql(rows, names, ',', True)}) "
-                           f"TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+                           f"TO {quoted(str(path))} "
+                           "(FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)")
 
 
 if __name__ == "__main__":

@@ -19,20 +19,19 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import click
 
 from mlmonkey.errors import UserError
-from mlmonkey.files import sha256_of
 from mlmonkey.store import ModelId, check_name
 from src.helpers import freshness
 from src.helpers.choosing import print_choice
 from src.helpers.configuration import SECTIONS, Config, ScriptCommand, config_of, nearest
-from src.helpers.datasets import dataset_key, find_raw, model_store, read_profile, transformed_path
+from src.helpers.datasets import (dataset_is_fresh, dataset_key, find_raw, model_store,
+                                  read_profile, transformed_path)
 from src.helpers.endings import PATIENCE, STARTED_BY, run_politely
-from src.settings import load_settings, locate
+from src.settings import load_settings
 
 # target -> the stages it may run, in order; the last one is the target's own script
 TARGETS = {
@@ -133,17 +132,6 @@ def resolve(stage: str, arguments: Sequence[str]) -> Config:
     config = config_of(context)
     config.values.pop("show_config")
     return config
-
-
-def dataset_is_fresh(key: str, raw: Path, options: Config) -> bool:
-    """Whether a dataset is there, whole, and was made from the same bytes, options and code."""
-    profile = read_profile(key)
-    if profile is None:
-        return False
-    record = freshness.dataset_record(raw, sha256_of(raw), options)
-    return record["key"] == profile["stage"]["key"] and all(
-        freshness.is_whole(locate(profile[part]["path"]), profile[part]["sha256"])
-        for part in ("staging", "transformed"))
 
 
 def same_training(key: str, training: Config) -> ModelId | None:

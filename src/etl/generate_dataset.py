@@ -5,10 +5,11 @@
     python -m src.etl.generate_dataset --data data/raw/sales.csv --decimal comma
 
 Writes data/staging/<key>.parquet and <key>.rejects.csv, data/transformed/<key>.parquet and
-<key>.json, the profile, in this order: the profile is the sign that all is complete.
+<key>.json, the profile: all of them at the end, so that until then the former dataset stays.
 """
 
 import math
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,15 +20,17 @@ from typing import Any
 import click
 
 from mlmonkey.errors import UserError
-from mlmonkey.files import lock, whole_file, write_json
+from mlmonkey.files import (PART, Lock, as_json, lock, naming, try_lock, whole_file,
+                            whole_files)
 from src.helpers.configuration import Config, script
-from src.helpers.datasets import (dataset_key, find_raw, model_store, profile_path, read_profile,
-                                  transformed_path)
+from src.helpers.datasets import (dataset_is_fresh, dataset_key, find_raw, model_store,
+                                  profile_path, read_profile, transformed_path)
 from src.helpers.freshness import dataset_record
 from src.helpers.progress import steps
 from src.settings import load_settings, relative
 
 MEMORY_LIMIT = "1GB"  # of DuckDB; beyond it, it works on disk
+LOCK = ".lock-"  # + key: held while a dataset is made
 STEPS = 6  # of the progress bar
 SHOWN = 20  # columns whose reading is printed
 
@@ -58,8 +61,11 @@ def main(config: Config) -> None:
     """
     raw = find_raw(config.data)
     key = dataset_key(raw, config)
-    with lock(load_settings().staging / f".lock-{key}", f"the dataset {key}"), \
-            steps(STEPS) as begin:
+    staging = load_settings().staging
+    with lock(staging / f"{LOCK}{key}", f"the dataset {key}") as waited, steps(STEPS) as begin:
+        if waited and dataset_is_fresh(key, raw, config):
+            print(f"dataset {key}: up to date")
+            return
         profile = generate(raw, key, config, begin)
     print_account(profile)
 
@@ -72,58 +78,79 @@ def generate(raw: Path, key: str, config: Config, begin: Callable[[str], None]) 
     from src.etl.convert import choose_rules
     from src.etl.detect import detect_reading, scan
     from src.etl.profile import profile_columns
-    from src.etl.stage import stage_rows, transform_rows
-    started = time.perf_counter()
+    from src.etl.stage import describe, stage_rows, transform_rows
+    started, seen = time.perf_counter(), raw.stat()
     begin("scan")
     scanned = scan(raw)
     check_raw(raw, key, scanned.sha256, config.accept_changed_raw)
     reading = detect_reading(raw, scanned, config.delimiter, config.header, config.encoding,
                              config.missing)
     staging = load_settings().staging
-    with work_folder(staging / f".part-{key}") as workspace, \
+    with work_folder(staging / f"{PART}{key}") as workspace, \
             duckdb.connect(config={"memory_limit": MEMORY_LIMIT,
                                    "temp_directory": str(workspace)}) as connection:
         begin("account for every record")
         source = open_source(connection, raw, reading, workspace)
         reading = reading | {"columns": source.reading["columns"]}
         check_columns(raw, reading["columns"], config.private)
-        keep_rejects(staging / f"{key}.rejects.csv", source.rejects)
-        check_rejects(raw, key, source.account, config.max_rejects)
+        check_rejects(raw, key, source, config.max_rejects)
         begin("type the columns")
         rules = {}
         if reading["format"] == "csv":
             readable = f"(FROM {source.sql()} WHERE {identifier(REASON)} IS NULL)"
             rules = choose_rules(connection, readable, reading["columns"], reading,
                                  config.decimal, config.dates)
-        profile_path(key).unlink(missing_ok=True)  # from here on the former dataset is incomplete
-        begin("stage")
-        staged = stage_rows(connection, source, rules, staging / f"{key}.parquet")
-        begin("transform")
-        transformed = transform_rows(connection, raw.stem, staging / f"{key}.parquet",
-                                     transformed_path(key))
-        begin("profile")
-        columns = profile_columns(connection, parquet_sql(transformed_path(key)), config.private)
-    record = dataset_record(raw, scanned.sha256, config)
-    content = {
-        "dataset_version": 1, "key": key,
-        "raw": {"path": relative(raw), "sha256": scanned.sha256, "size": scanned.size,
-                "rows": source.account.records},
-        "reading": reading, "rules": rules, "records": vars(source.account),
-        "staging": staged, "transformed": transformed, "columns": columns,
-        "private": list(config.private), "config": config.block(), "stage": record,
-        "timings": {"total": round(time.perf_counter() - started, 3)},
-    }
-    write_json(profile_path(key), content)
+        content = {
+            "dataset_version": 1, "key": key,
+            "raw": {"path": relative(raw), "sha256": scanned.sha256, "size": scanned.size,
+                    "rows": source.account.records},
+            "reading": reading, "rules": rules, "records": vars(source.account),
+            "private": list(config.private), "config": config.block(),
+            "stage": dataset_record(raw, scanned.sha256, config)}
+        with new_files(key, source) as (staged, transformed, *rejected, profile):
+            begin("stage")
+            rows = stage_rows(connection, source, rules, staged)
+            check_unchanged(raw, seen)
+            content["staging"] = describe(staged, staging / f"{key}.parquet", rows)
+            begin("transform")
+            rows = transform_rows(connection, raw.stem, staged, transformed)
+            content["transformed"] = describe(transformed, transformed_path(key), rows)
+            begin("profile")
+            table = parquet_sql(transformed)
+            content["columns"] = profile_columns(connection, table, config.private)
+            content["timings"] = {"total": round(time.perf_counter() - started, 3)}
+            for part in rejected:
+                shutil.copyfile(str(source.rejects), part)
+            profile.write_text(as_json(content), encoding="utf-8")
     return content
 
 
 @contextmanager
+def new_files(key: str, source: Any) -> Iterator[list[Path]]:
+    """The files of a dataset, which take their names together when all are written.
+
+    Staging, transformed, what was rejected (when anything was), and the profile, which is last.
+    """
+    staging = load_settings().staging
+    rejects, refused = staging / f"{key}.rejects.csv", staging / f"{key}.refused.csv"
+    with whole_files(staging / f"{key}.parquet", transformed_path(key),
+                     *([rejects] if source.rejects else []), profile_path(key)) as parts:
+        yield parts
+    for outdated in [refused] if source.rejects else [refused, rejects]:
+        outdated.unlink(missing_ok=True)
+
+
+@contextmanager
 def work_folder(path: Path) -> Iterator[Path]:
-    """A folder that ends with the block; what a killed run left in it goes first."""
-    shutil.rmtree(path, ignore_errors=True)
+    """A folder that ends with the block; those that killed runs left beside it go first."""
+    for other in path.parent.glob(f"{PART}*/"):
+        with open(path.parent / other.name.replace(PART, LOCK, 1), "a") as owner:
+            if other == path or try_lock(owner) is Lock.MINE:
+                shutil.rmtree(other, ignore_errors=True)
     path.mkdir(parents=True)
     try:
-        yield path
+        with naming(path):
+            yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
 
@@ -152,6 +179,13 @@ def check_raw(raw: Path, key: str, sha256: str, accepted: bool) -> None:
     print(f"note: {relative(raw)} changed after {model} was trained on it; accepted")
 
 
+def check_unchanged(raw: Path, seen: os.stat_result) -> None:
+    """Refuse a raw file that somebody wrote to while it was read."""
+    now = raw.stat()
+    if (now.st_mtime_ns, now.st_size) != (seen.st_mtime_ns, seen.st_size):
+        raise UserError(f"{relative(raw)} changed while it was read; type the command again")
+
+
 def check_columns(raw: Path, columns: Sequence[str], private: Sequence[str]) -> None:
     """Refuse a private column that is not there: a typo must not make it public."""
     from src.helpers.configuration import nearest
@@ -161,26 +195,24 @@ def check_columns(raw: Path, columns: Sequence[str], private: Sequence[str]) -> 
                             f"{nearest(name, columns)}")
 
 
-def keep_rejects(path: Path, rejects: Path | None) -> None:
-    """Keep what could not be read: line, reason and raw text; no file when there is nothing."""
-    if rejects is None:
-        path.unlink(missing_ok=True)
-        return
-    with whole_file(path) as temporary:
-        shutil.copyfile(rejects, temporary)
+def check_rejects(raw: Path, key: str, source: Any, limit: float) -> None:
+    """Stop when more records are unreadable than allowed, or none is readable.
 
-
-def check_rejects(raw: Path, key: str, account: Any, limit: float) -> None:
-    """Stop when more records are unreadable than allowed, or none is readable."""
+    Raises:
+        UserError: naming the file in which the unreadable ones are; the former dataset stays.
+    """
+    account = source.account
     if not account.records:
         raise UserError(f"{relative(raw)} holds no record, only {account.lines} line(s) of header "
                         "or blanks; see the reading with --header no")
     share = account.rejected / account.records
     if share > limit:
-        rejects = relative(load_settings().staging / f"{key}.rejects.csv")
+        refused = load_settings().staging / f"{key}.refused.csv"
+        with whole_file(refused) as temporary:
+            shutil.copyfile(source.rejects, temporary)
         raise UserError(f"{account.rejected} of {account.records} records of {relative(raw)} can't "
-                        f"be read ({share:.1%}, limit {limit:.1%}); look at {rejects}, mend the "
-                        f"file, or allow it: --max-rejects {math.ceil(share * 100) / 100}")
+                        f"be read ({share:.1%}, limit {limit:.1%}); look at {relative(refused)}, "
+                        f"mend the file, or allow it: --max-rejects {math.ceil(share * 100) / 100}")
 
 
 def print_account(profile: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """The two tables of a dataset: staging, the typed and faithful copy, and transformed, its rows.
 
-Parquet files are written whole, rows in order: the same input gives the same bytes.
+Rows stay in order: the same input gives the same bytes.
 """
 
 import shutil
@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from mlmonkey.errors import UserError
-from mlmonkey.files import sha256_of, whole_file
+from mlmonkey.files import sha256_of
 from src.etl.account import REASON, Source, identifier, parquet_sql, quoted
 from src.etl.convert import cells_sql, plain_sql, value_sql
 from src.settings import relative
 
 
-def stage_rows(connection: Any, source: Source, rules: Mapping[str, str],
-               path: Path) -> dict[str, Any]:
-    """Write the records that could be read, each column converted by its rule."""
+def stage_rows(connection: Any, source: Source, rules: Mapping[str, str], path: Path) -> int:
+    """Write the records that could be read, each column converted by its rule; count them."""
     names = source.reading["columns"]
     table = cells_sql(source.sql(), names, source.reading) if rules else source.sql()
     values = [f"{value_sql(name, rules[name]) if rules else identifier(name)} AS {identifier(name)}"
@@ -26,8 +25,8 @@ def stage_rows(connection: Any, source: Source, rules: Mapping[str, str],
                          f"WHERE {identifier(REASON)} IS NULL", path)
 
 
-def transform_rows(connection: Any, stem: str, staged: Path, path: Path) -> dict[str, Any]:
-    """Apply the project's own function for this table, if there is one.
+def transform_rows(connection: Any, stem: str, staged: Path, path: Path) -> int:
+    """Apply the project's own function for this table, if there is one; count the rows.
 
     Raises:
         UserError: when the function does not fit the table.
@@ -52,24 +51,23 @@ def transform_rows(connection: Any, stem: str, staged: Path, path: Path) -> dict
     if odd:
         print(f"reading: as text or as a moment in UTC: {', '.join(odd)}")
     elif not transform:
-        with whole_file(path) as temporary:
-            shutil.copyfile(staged, temporary)
-        return describe(path, len(rows))
+        shutil.copyfile(staged, path)
+        return len(rows)
     selected = ", ".join(f"{value} AS {identifier(name)}"
                          for (name, _), value in zip(columns, values))
     return write_parquet(connection, rows.project(selected).sql_query(), path)
 
 
-def write_parquet(connection: Any, query: str, path: Path) -> dict[str, Any]:
-    """Write a query's rows, in order, whole or not at all."""
-    with whole_file(path) as temporary:
-        rows = connection.execute(
-            f"COPY ({query}) TO {quoted(str(temporary))} "
-            "(FORMAT parquet, COMPRESSION zstd)").fetchone()[0]
-    return describe(path, rows)
+def write_parquet(connection: Any, query: str, path: Path) -> int:
+    """Write a query's rows, in order, and count them."""
+    # into the very file that is there: it is locked, which shows others that its writer lives
+    count: int = connection.execute(
+        f"COPY ({query}) TO {quoted(str(path))} "
+        "(FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)").fetchone()[0]
+    return count
 
 
-def describe(path: Path, rows: int) -> dict[str, Any]:
-    """What the profile says of a file."""
-    return {"path": relative(path), "rows": rows, "size": path.stat().st_size,
-            "sha256": sha256_of(path)}
+def describe(written: Path, path: Path, rows: int) -> dict[str, Any]:
+    """What the profile says of a file that will be `path`."""
+    return {"path": relative(path), "rows": rows, "size": written.stat().st_size,
+            "sha256": sha256_of(written)}

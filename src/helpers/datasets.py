@@ -12,7 +12,8 @@ from mlmonkey.errors import UserError
 from mlmonkey.files import lock, sha256_of, sha256_of_text, whole_file
 from mlmonkey.store import ModelStore
 from src.helpers.configuration import Config
-from src.settings import Settings, load_settings, relative
+from src.helpers.freshness import dataset_record, is_whole
+from src.settings import Settings, load_settings, locate, relative
 
 # options of generate_dataset that decide what comes out, and so the name of the results
 KEYED_OPTIONS = ("delimiter", "header", "encoding", "decimal", "dates", "missing", "private")
@@ -82,6 +83,17 @@ def read_profile(key: str) -> dict[str, Any] | None:
     except (FileNotFoundError, ValueError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def dataset_is_fresh(key: str, raw: Path, options: Config) -> bool:
+    """Whether a dataset is there, whole, and was made from the same bytes, options and code."""
+    profile = read_profile(key)
+    if profile is None:
+        return False
+    record = dataset_record(raw, sha256_of(raw), options)
+    return record["key"] == profile["stage"]["key"] and all(
+        is_whole(locate(profile[part]["path"]), profile[part]["sha256"])
+        for part in ("staging", "transformed"))
 
 
 def find_profile(data: Path, key: str | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from mlmonkey.schema import Feature, canonical_frame
 from src.etl.account import parquet_sql
 from src.helpers.configuration import nearest
 from src.helpers.datasets import transformed_path
+from src.helpers.freshness import is_whole
 from src.settings import relative
 
 MIN_ROWS = 10
@@ -28,16 +29,25 @@ class Table(NamedTuple):
     target: Feature
 
 
-def read_rows(key: str, columns: Sequence[Feature]) -> pd.DataFrame:
-    """The canonical frame of all rows of a dataset (n, columns)."""
+def read_rows(profile: dict[str, Any]) -> pd.DataFrame:
+    """The canonical frame of all rows of a dataset (n, columns).
+
+    Raises:
+        UserError: when the file is gone, damaged, or another one than the profile describes.
+    """
     import duckdb
+    path = transformed_path(profile["key"])
     try:
         with duckdb.connect() as connection:
-            frame = connection.sql(f"FROM {parquet_sql(transformed_path(key))}").df()
+            frame = connection.sql(f"FROM {parquet_sql(path)}").df()
+        whole = is_whole(path, profile["transformed"]["sha256"])  # after reading: it may change
     except duckdb.Error:
-        raise UserError(f"{relative(transformed_path(key))} is damaged or gone; make it again: "
-                        "make generate-dataset (or make train)") from None
-    return canonical_frame(frame, columns)
+        whole = False
+    if not whole:
+        raise UserError(f"{relative(path)} is damaged, gone or not what its profile describes; "
+                        "make it again: make generate-dataset "
+                        f"ARGS=\"--data '{profile['raw']['path']}'\"")
+    return canonical_frame(frame, profile["columns"])
 
 
 def read_training_table(profile: dict[str, Any], target: str) -> Table:
@@ -49,7 +59,7 @@ def read_training_table(profile: dict[str, Any], target: str) -> Table:
     columns = {column["name"]: column for column in profile["columns"]}
     path = profile["raw"]["path"]
     check_target(path, target, columns)
-    frame = read_rows(profile["key"], list(columns.values()))
+    frame = read_rows(profile)
     values = frame.pop(target)
     known = values.notna().to_numpy()
     if not known.any():

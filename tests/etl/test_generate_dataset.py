@@ -102,7 +102,7 @@ def test_rejects_are_kept_and_counted(place: Path, generate: Generate, run_stage
                                           ["153", "a stray quote", '"open,1']]
     strict = run_stage(place, "generate-dataset", "--max-rejects", "0.001", "--data",
                        "data/raw/rejects.csv", "--missing", "x", check=False)
-    assert_refused(strict, "2 of 303 records", ".rejects.csv", "--max-rejects 0.01")
+    assert_refused(strict, "2 of 303 records", ".refused.csv", "--max-rejects 0.01")
     said, _, _ = generate("rejects.csv", content.replace("1,2,3\n", "").replace('"open,1\n', ""))
     assert "note: data/raw/rejects.csv changed since its dataset was made" in said
     assert not (place / "data" / "staging" / f"{profile['key']}.rejects.csv").exists()

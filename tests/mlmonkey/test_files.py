@@ -90,15 +90,15 @@ path = pathlib.Path(sys.argv[1])
 with files.lock(path / '.lock', 'it'), open(path / '.lock') as file:
     print(files.try_lock(file))
 files.write_text(path / 'a.txt', 'x')
-(path / '.part-x').touch()
+(path / '.part-12345678').touch()
 files.remove_parts(path)
 """, str(tmp_path)], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("Lock.IMPOSSIBLE\n", "")
-    assert sorted(os.listdir(tmp_path)) == [".lock", ".part-x", "a.txt"]
+    assert sorted(os.listdir(tmp_path)) == [".lock", ".part-12345678", "a.txt"]
 
 
 def test_only_files_of_dead_writers_are_removed(tmp_path: Path) -> None:
-    (tmp_path / ".part-dead").touch()
+    (tmp_path / ".part-deadbeef").touch()
     (tmp_path / ".part-folder").mkdir()
     with files.whole_file(tmp_path / "a.txt") as temporary:
         files.remove_parts(tmp_path)
