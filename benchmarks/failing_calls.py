@@ -42,6 +42,7 @@ COMMANDS = {
     "report": ("src.report", "--all"),
 }
 CALLS = ("write", "pwrite64", "fsync", "rename", "openat")
+TRIALS = 5  # threads take turns differently, and then a number is another call
 STATE = ("data", "models", "reports")
 TOUCHED = (*STATE, "tmp", "params.yaml", ".env", "requirements.txt", "src/helpers/templates",
            "mlmonkey/metadata.schema.json")
@@ -62,6 +63,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=COMMANDS, default=list(COMMANDS))
     parser.add_argument("--calls", nargs="+", choices=CALLS, default=list(CALLS))
     parser.add_argument("--errors", nargs="+", default=["ENOSPC", "EIO"])
+    parser.add_argument("--show", action="store_true", help="What each run said, too.")
     options = parser.parse_args()
     if not shutil.which("strace"):
         print("skipped: strace is not installed")
@@ -70,7 +72,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Place(Path(folder))
         wrong = [line for name in options.only
-                 for line in campaign(place, name, options.calls, options.errors)]
+                 for line in campaign(place, name, options)]
     print(f"{len(wrong)} wrong")
     sys.exit(bool(wrong))
 
@@ -133,18 +135,21 @@ class Place:
                 yield Failure(match["call"], number, name), "(INJECTED)" in line
 
 
-def campaign(place: Place, name: str, calls: list[str], errors: list[str]) -> list[str]:
+def campaign(place: Place, name: str, options: argparse.Namespace) -> list[str]:
     """Fail each call of one command; return a line per case that went wrong."""
     words, wrong, outcomes = COMMANDS[name], [], Counter[str]()
     place.reset()
     place.strace(words)
-    failures = {(each.call, each.number): each for each, _ in place.calls() if each.call in calls}
+    failures = {(each.call, each.number): each for each, _ in place.calls()
+                if each.call in options.calls}
     for failure in failures.values():
-        for error in errors:
-            place.reset()
-            done = place.strace(words, "-e", f"inject={failure.call}:error={error}:"
-                                f"when={failure.number}")
-            hit = [call for call, injected in place.calls() if injected]
+        for error in options.errors:
+            for _ in range(TRIALS):
+                place.reset()
+                done = place.strace(words, "-e", f"inject={failure.call}:error={error}:"
+                                    f"when={failure.number}")
+                if hit := [call.path for call, injected in place.calls() if injected]:
+                    break
             outcomes["failed" if done.returncode else "endured" if hit else "not met"] += 1
             found = [*look_at_words(done), *look_at_files(place)] if hit else []
             again = place.run(words)
@@ -154,12 +159,11 @@ def campaign(place: Place, name: str, calls: list[str], errors: list[str]) -> li
                       for path in (place.project / top).rglob(".*")
                       if not path.name.startswith((".lock-", ".gitkeep"))]
             found += look_at_files(place)
-            case = f"{name}: {failure.call} {failure.number} of {failure.path}, {error}"
+            case = f"{name}: {failure.call} of {', '.join(hit)}, {error}"
             wrong += [f"{case}: {what}" for what in found]
-            for what in found:
+            shown = found or (options.show and hit and [done.stderr.strip() or "endured"]) or []
+            for what in shown:
                 print(f"  {case}: {what}", flush=True)
-            if os.environ.get("SHOW"):
-                print(f"  {case}: {done.returncode} {done.stderr.strip()}", flush=True)
     print(f"{name}: {len(failures)} calls, {dict(outcomes)}, {len(wrong)} wrong", flush=True)
     return wrong
 
@@ -195,7 +199,8 @@ def torn(path: Path) -> str:
             content = json.loads(path.read_bytes())
         except ValueError as error:
             return str(error)
-        parts = [content[part] for part in ("staging", "transformed") if "dataset_version" in content]
+        parts = [content[part] for part in ("staging", "transformed")
+                 if "dataset_version" in content]
         return "" if all(sha256_of(path.parents[2] / part["path"]) == part["sha256"]
                          for part in parts) else "does not describe its dataset"
     if path.suffix == ".parquet":

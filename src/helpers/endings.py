@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from mlmonkey.errors import UserError
-from src.helpers.os_errors import os_error_line
+from src.helpers.os_errors import os_error_line, os_error_of
 from src.settings import without_secrets
 
 INTERRUPTED = 130
@@ -52,8 +52,9 @@ def run_politely(work: Callable[[], Any]) -> None:
             Thread(target=watch_starter, args=(os.getppid(),), daemon=True).start()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # held back by src/stages.py
         code = work()
+        sys.stdout.flush()  # where that fails, it is said now and not by Python when it ends
     except BrokenPipeError:  # `| head` has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         sys.exit(1)
     except (KeyboardInterrupt, Exception) as error:
         signal.setitimer(signal.ITIMER_REAL, 0)  # it was not swallowed: end in peace
@@ -63,7 +64,16 @@ def run_politely(work: Callable[[], Any]) -> None:
         # src/stages.py says it for its scripts, so that it is said once
         if line and not (code == INTERRUPTED and starter == "stages"):
             print(without_secrets(" ".join(line.split())), file=sys.stderr)
+        drop_output()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def drop_output() -> None:
+    """Let what can't be printed go, which Python would try again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def watch_starter(number: int) -> None:
@@ -86,6 +96,8 @@ def last_line(error: BaseException) -> tuple[str | None, int]:
             or isinstance(error, RuntimeError) and str(error) == "Query interrupted"):
         return LINE, INTERRUPTED
     if "Error" in duckdb:
+        if refused := os_error_of(str(error)):
+            return f"error: {os_error_line(refused)}", 2
         text = str(error).partition("\n")[0]
         return f"error: DuckDB: {text}; TRACEBACK=1 shows the place", 2
     if isinstance(error, OSError):
