@@ -1,5 +1,6 @@
 """Files are written whole or not at all, and locks end with their owner."""
 
+import errno
 import json
 import os
 import subprocess
@@ -29,6 +30,36 @@ def test_a_killed_write_leaves_the_old_file(tmp_path: Path) -> None:
             "    temporary.write_text('half'); os.kill(os.getpid(), 9)")
     subprocess.run([sys.executable, "-c", code, str(path)], check=False)
     assert path.read_text() == "old"
+
+
+def test_several_files_take_their_names_together_or_not_at_all(tmp_path: Path) -> None:
+    one, two, three = (tmp_path / name for name in ("one.txt", "two.txt", "three.txt"))
+    files.write_text(one, "old")
+    three.mkdir()  # no file can take this name
+    with pytest.raises(IsADirectoryError), files.whole_files(one, two, three) as parts:
+        for part in parts:
+            part.write_text("new")
+    assert sorted(os.listdir(tmp_path)) == ["one.txt", "three.txt"] and one.read_text() == "old"
+    three.rmdir()
+    with files.whole_files(one, two, three) as parts:
+        for part in parts:
+            part.write_text("new")
+    assert [path.read_text() for path in (one, two, three)] == ["new"] * 3
+    assert len(os.listdir(tmp_path)) == 3
+
+
+def test_the_next_writer_removes_what_a_dead_one_left(tmp_path: Path) -> None:
+    for name in (".part-deadbeef.csv", ".part-of-another-program"):
+        (tmp_path / name).touch()
+    files.write_text(tmp_path / "a.txt", "x")
+    assert sorted(os.listdir(tmp_path)) == [".part-of-another-program", "a.txt"]
+
+
+def test_an_error_without_a_name_gets_that_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with pytest.raises(OSError) as caught, files.whole_file(path):
+        raise OSError(errno.ENOSPC, "full")
+    assert caught.value.filename == str(path)
 
 
 def test_new_files_follow_the_umask(tmp_path: Path) -> None:
