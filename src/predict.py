@@ -12,14 +12,13 @@ import csv
 import tempfile
 import time
 from collections.abc import Iterable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
 
 from mlmonkey.errors import UserError
-from mlmonkey.files import part_beside, whole_file, write_json
+from mlmonkey.files import as_json, part_beside, whole_files
 from src.helpers.configuration import Config, script
 from src.helpers.choosing import choose, load_chosen, model_options
 from src.helpers.datasets import read_profile
@@ -72,9 +71,10 @@ def main(config: Config) -> int:
         if output.suffix == ".parquet":
             check_distinct([*(source.columns if keep == ["all"] else keep), *answer_types(model)])
         replaced = ", which it replaced" if output.exists() else ""
-        write_answers(output, answered(source.batches, model, counts, source.account.records),
-                      source.types | answer_types(model))
-    write_json(output.with_name(output.name + ".json"), about | {"counts": counts})
+        with whole_files(output.with_name(output.name + ".json"), output) as (beside, answers):
+            write_answers(answers, answered(source.batches, model, counts, source.account.records),
+                          source.types | answer_types(model))
+            beside.write_text(as_json(about | {"counts": counts}), encoding="utf-8")
     print(f"predictions: {shown(output)}{replaced}, {counts['records']:,} records, "
           f"{counts['errors']:,} without an answer, {counts['seconds']:.1f} s")
     return int(counts["errors"] > config.max_rejects * counts["records"])
@@ -162,18 +162,17 @@ def check_distinct(names: list[str]) -> None:
                             "Parquet readers can't tell apart; write CSV: --output FILE.csv")
 
 
-def write_answers(output: Path, frames: Iterable[Any], types: dict[str, str]) -> None:
-    """Write frames as they come; the file gets its name when the last one is on disk."""
-    with whole_file(output) as temporary, ExitStack() as more:
-        written = temporary
-        if output.suffix == ".parquet":
-            written = more.enter_context(part_beside(output.with_suffix(".csv")))
-        with open(written, "w", encoding="utf-8", newline="") as file:
-            for number, frame in enumerate(frames):
-                frame.to_csv(file, index=False, header=number == 0, lineterminator="\n",
-                             quoting=quoting_of(frame))
-        if output.suffix == ".parquet":
-            to_parquet(written, temporary, types)
+def write_answers(path: Path, frames: Iterable[Any], types: dict[str, str]) -> None:
+    """Write frames as they come; Parquet by way of CSV."""
+    if path.suffix == ".parquet":
+        with part_beside(path.with_suffix(".csv")) as rows:
+            write_answers(rows, frames, types)
+            to_parquet(rows, path, types)
+        return
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        for number, frame in enumerate(frames):
+            frame.to_csv(file, index=False, header=number == 0, lineterminator="\n",
+                         quoting=quoting_of(frame))
 
 
 def quoting_of(frame: Any) -> int:
