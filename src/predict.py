@@ -19,6 +19,7 @@ import click
 
 from mlmonkey.errors import UserError
 from mlmonkey.files import as_json, part_beside, whole_files
+from src.etl.formulas import escape_option, treatment
 from src.helpers.configuration import Config, script
 from src.helpers.choosing import choose, load_chosen, model_options
 from src.helpers.datasets import read_profile
@@ -36,6 +37,7 @@ FORMATS = (".csv", ".parquet")
               help="Where the answers go, .csv or .parquet.  [default: in data/predictions]")
 @model_options
 @click.option("--keep", help="Input columns to put first, such as id,name; or all.")
+@escape_option
 @click.option("--delimiter", default="auto", help="Of this file, where it differs from the data.",
               type=click.Choice(["auto", "comma", "semicolon", "tab", "pipe"]))
 @click.option("--max-rejects", type=click.FloatRange(0, 1), default=0.01,
@@ -51,20 +53,23 @@ def main(config: Config) -> int:
     output = choose_output(config)
     model = load_chosen(config)
     keep = [name.strip() for name in (config.keep or "").split(",") if name.strip()]
+    escape = config.escape and output.suffix == ".csv"  # no spreadsheet runs Parquet
     counts = {"records": 0, "errors": 0, "seconds": 0.0}
     about: dict[str, Any] = {"model": model.metadata["model_identifier"],
                              "model_name": model.identifier.name,
-                             "model_version": model.identifier.version}
+                             "model_version": model.identifier.version,
+                             "formulas": treatment(escape)}
     with tempfile.TemporaryDirectory() as workspace, \
             duckdb.connect(config={"memory_limit": MEMORY_LIMIT,
                                    "temp_directory": workspace}) as connection:
         if config.input is None:
             profile = read_profile(model.metadata["data"]["key"])
-            source = open_hold_out(model.metadata, profile, Path(workspace), connection, keep)
+            source = open_hold_out(model.metadata, profile, Path(workspace), connection, keep,
+                                   escape=escape)
             about["input"] = {"hold_out_of": model.metadata["input_data_location"]}
         else:
             source = open_input(config.input, model.metadata, Path(workspace), connection, keep,
-                                config.delimiter)
+                                config.delimiter, escape=escape)
             say_ignored(source, model.metadata)
             about["input"] = {"path": relative(source.path), "sha256": source.sha256,
                               "records": vars(source.account)}

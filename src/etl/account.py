@@ -8,7 +8,7 @@ lines and delimiters add up: none is left over, none is missing. Any other file 
 import codecs
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,12 +73,14 @@ class Source:
         return f"(SELECT *, NULL AS {identifier(REASON)} FROM {table})"
 
 
-def open_source(connection: Any, path: Path, reading: Reading, workspace: Path) -> Source:
+def open_source(connection: Any, path: Path, reading: Reading, workspace: Path,
+                write_reject: Callable[[str], str] = str) -> Source:
     """Account for every record of a file and return what DuckDB can read strictly.
 
     Args:
         connection: a DuckDB connection.
         workspace: a folder for a mended copy, kept as long as the source is read.
+        write_reject: what is kept of a rejected record's raw text.
     """
     connection.execute("SET TimeZone = 'UTC'")  # moments with a zone must not depend on the machine
     if reading["format"] == "parquet":
@@ -87,7 +89,7 @@ def open_source(connection: Any, path: Path, reading: Reading, workspace: Path) 
         source = _open_clean(connection, path, reading)
         if source is not None:
             return source
-    return _mend(path, reading, workspace)
+    return _mend(path, reading, workspace, write_reject)
 
 
 def quoted(text: str) -> str:
@@ -199,7 +201,8 @@ def _line_end(path: Path) -> str:
         return "\\r\\n" if file.readline().endswith(b"\r\n") else "\\n"
 
 
-def _mend(path: Path, reading: Reading, workspace: Path) -> Source:
+def _mend(path: Path, reading: Reading, workspace: Path,
+          write_reject: Callable[[str], str]) -> Source:
     """Read line by line; write a clean UTF-8 copy in which a rejected record has only a reason."""
     codecs.register_error("mark bytes", _mark_bytes)
     account, width, longest = Account(), len(reading["columns"]), 0
@@ -224,7 +227,7 @@ def _mend(path: Path, reading: Reading, workspace: Path) -> Source:
             account.continued += record.lines - 1
             if reason := _reason(record, reading["encoding"]):
                 account.rejected += 1
-                lost.writerow([record.line, reason, record.text])
+                lost.writerow([record.line, reason, write_reject(record.text)])
                 writer.writerow([""] * width + [f"line {record.line}: {reason}"])
             else:
                 account.repaired += record.repaired

@@ -22,6 +22,7 @@ import click
 from mlmonkey.errors import UserError
 from mlmonkey.files import (PART, Lock, as_json, lock, naming, try_lock, whole_file,
                             whole_files)
+from src.etl.formulas import escape, escape_option, treatment
 from src.helpers.configuration import Config, script
 from src.helpers.datasets import (dataset_is_fresh, dataset_key, find_raw, model_store,
                                   profile_path, read_profile, transformed_path)
@@ -52,6 +53,7 @@ SHOWN = 20  # columns whose reading is printed
               help="A column whose values appear in no profile, report or log; may be repeated.")
 @click.option("--max-rejects", type=click.FloatRange(0, 1), default=0.01,
               help="Largest share of records that may be unreadable.")
+@escape_option
 @click.option("--accept-changed-raw", is_flag=True,
               help="Go on although a raw file changed after a model was trained on it.")
 def main(config: Config) -> None:
@@ -90,7 +92,8 @@ def generate(raw: Path, key: str, config: Config, begin: Callable[[str], None]) 
             duckdb.connect(config={"memory_limit": MEMORY_LIMIT,
                                    "temp_directory": str(workspace)}) as connection:
         begin("account for every record")
-        source = open_source(connection, raw, reading, workspace)
+        source = open_source(connection, raw, reading, workspace,
+                             escape if config.escape else str)
         reading = reading | {"columns": source.reading["columns"]}
         check_columns(raw, reading["columns"], config.private)
         check_rejects(raw, key, source, config.max_rejects)
@@ -105,7 +108,8 @@ def generate(raw: Path, key: str, config: Config, begin: Callable[[str], None]) 
             "raw": {"path": relative(raw), "sha256": scanned.sha256, "size": scanned.size,
                     "rows": source.account.records},
             "reading": reading, "rules": rules, "records": vars(source.account),
-            "private": list(config.private), "config": config.block(),
+            "formulas": treatment(config.escape), "private": list(config.private),
+            "config": config.block(),
             "stage": dataset_record(raw, scanned.sha256, config)}
         with new_files(key, source) as (staged, transformed, *rejected, profile):
             begin("stage")

@@ -18,6 +18,7 @@ from src.etl.account import (REASON, Account, Source, identifier, open_source, p
                              quoted)
 from src.etl.convert import cells_sql, checked_value_sql, parquet_value_sql
 from src.etl.detect import DELIMITERS, check_readable, detect_reading, scan
+from src.etl.formulas import escaped_sql
 from src.etl.rules import BY_DTYPE
 from src.helpers.configuration import nearest
 from src.helpers.datasets import transformed_path
@@ -50,13 +51,14 @@ class Input(NamedTuple):
 
 def open_input(path: Path, metadata: Mapping[str, Any], workspace: Path, connection: Any,
                keep: Sequence[str] = (), delimiter: str = "auto",
-               labels: bool = False) -> Input:
+               labels: bool = False, escape: bool = False) -> Input:
     """Open a file with the reading that the model's data had.
 
     Args:
         keep: names of input columns to echo; `all` for every one.
         delimiter: a word of DELIMITERS where this file differs from the model's data.
         labels: the target must be there too; it is echoed as typed values instead of `keep`.
+        escape: what is echoed is text that no spreadsheet runs.
 
     Raises:
         UserError: when columns are missing; names them.
@@ -82,13 +84,13 @@ def open_input(path: Path, metadata: Mapping[str, Any], workspace: Path, connect
     ignored = [name for name in columns if name not in wanted]
     relation = connection.sql(f"FROM {source.sql()}")
     types = dict(zip(relation.columns, map(str, relation.types)))
-    batches = _read(connection, source, metadata, echoed, target if labels else None)
+    batches = _read(connection, source, metadata, echoed, target if labels else None, escape)
     return Input(path, scanned.sha256, source.account, columns, types, ignored, batches)
 
 
 def open_hold_out(metadata: Mapping[str, Any], profile: Mapping[str, Any] | None,
                   workspace: Path, connection: Any, keep: Sequence[str] = (),
-                  labels: bool = False) -> Input:
+                  labels: bool = False, escape: bool = False) -> Input:
     """Open the rows that the model has never seen, from the dataset that it was trained on.
 
     Raises:
@@ -108,7 +110,8 @@ def open_hold_out(metadata: Mapping[str, Any], profile: Mapping[str, Any] | None
         f"COPY (SELECT * EXCLUDE (file_row_number) FROM {table} WHERE file_row_number IN "
         f"(SELECT unnest(?))) TO {quoted(str(rows))} (FORMAT parquet)",
         [metadata["data"]["hold_out_rows"]])
-    return open_input(rows, metadata, workspace, connection, keep, labels=labels)
+    return open_input(rows, metadata, workspace, connection, keep, labels=labels,
+                      escape=escape)
 
 
 def rule_of(name: str, dtype: str, rules: Mapping[str, str]) -> str:
@@ -143,13 +146,14 @@ def _delimiter_hint(path: Path, scanned: Any, reading: Mapping[str, Any]) -> str
 
 
 def _read(connection: Any, source: Source, metadata: Mapping[str, Any], echoed: Sequence[str],
-          target: Mapping[str, Any] | None) -> Iterator[Batch]:
+          target: Mapping[str, Any] | None, escape: bool) -> Iterator[Batch]:
     """Batches of all records in order, converted by DuckDB; with a target, its values are kept."""
     schema, rules = metadata["schema"], metadata["data"]["rules"]
     wanted = [*schema, *([target] if target else [])]
     # step by step in subqueries (see cells_sql): as it stands, clean, converted, what is wrong
-    raw = [f"CAST({identifier(name)} AS VARCHAR) AS {_column('kept', n)}"
-           for n, name in enumerate(echoed)]
+    texts = [f"CAST({identifier(name)} AS VARCHAR)" for name in echoed]
+    raw = [f"{escaped_sql(text) if escape else text} AS {_column('kept', n)}"
+           for n, text in enumerate(texts)]
     table = f"(SELECT {', '.join(['*', *raw])} FROM {source.sql()})"
     if source.reading["format"] == "csv":
         table = cells_sql(table, [feature["name"] for feature in wanted], source.reading)

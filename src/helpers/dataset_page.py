@@ -31,7 +31,7 @@ def write_dataset_page(profile: Mapping[str, Any]) -> Path:
         rules=sorted(profile["rules"].items(), key=lambda item: item[1]),
         rule_counts=Counter(profile["rules"].values()).most_common(),
         options={name: value for name, value in profile["stage"]["config"].items()
-                 if name != "private"},
+                 if name not in ("private", "escape")},
         commands=[("Train a model; COLUMN is one of the columns above",
                    make_line("train", "--data", raw, *private_words(profile["private"]),
                              "--target", "COLUMN")),
@@ -188,4 +188,5 @@ def _option_words(profile: Mapping[str, Any]) -> list[str]:
     config = profile["stage"]["config"]
     chosen = [(name, each) for name, value in config.items()
               for each in (value if isinstance(value, list) else [value]) if each != "auto"]
-    return [word for name, each in chosen for word in (f"--{name}", each)]
+    return [word for name, each in chosen for word in (
+        (f"--{name}", each) if isinstance(each, str) else () if each else (f"--no-{name}",))]
