@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
+from mlmonkey.redact import traceback_without_cells
 from mlmonkey.schema import RowError, example_row, frame_from_rows, short
 from mlmonkey.store import LoadedModel
 
@@ -74,6 +75,7 @@ def create_app(model: LoadedModel | None, release: Mapping[str, Any],
         "row": error.row, "column": error.column, "value": as_sent(error.value),
         "expected": error.expected}))
     app.register_error_handler(HTTPException, on_http_error)
+    app.register_error_handler(Exception, on_fault)
     return app
 
 
@@ -224,6 +226,16 @@ def on_http_error(error: HTTPException) -> Response:
     if getattr(error, "valid_methods", None):
         answer.headers["Allow"] = ", ".join(error.valid_methods)  # type: ignore[attr-defined]
     return answer
+
+
+def on_fault(error: Exception) -> Response:
+    """A fault of the code, such as src/model/features.py: the log says where, never what was sent.
+
+    Flask would log the error's words, which may quote the request.
+    """
+    current_app.logger.error(traceback_without_cells(error))
+    return as_problem(500, "the model's code failed on this request; the server's log says where",
+                      {})
 
 
 def as_sent(value: Any) -> Any:

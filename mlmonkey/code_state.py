@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from mlmonkey.redact import WRITTEN
+
 CODE_SUFFIXES = {".py", ".html", ".json", ".txt", ".toml", ".ini", ".cfg", ".sh"}
 CODE_BYTES = 2**20  # beyond that a .json or .txt is data
 # whatever the user's configuration says, git writes patches that `git apply` takes
@@ -61,6 +63,8 @@ def _reason_to_leave_out(root: Path, name: str, new: bool, needles: Sequence[byt
     contents = [committed or b"", path.read_bytes() if path.exists() else b""]
     if any(needle in content for needle in needles for content in contents):
         return f"{shown} left out: it holds a value of .env.local"
+    if any(WRITTEN.search(content) for content in contents):
+        return f"{shown} left out: it holds an address with a password"
     if max(map(len, contents)) > CODE_BYTES:
         return f"{shown} left out: it is larger than {CODE_BYTES:,} bytes"
     return None

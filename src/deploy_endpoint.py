@@ -14,16 +14,19 @@ answered.
 import errno
 import json
 import os
+import re
 import shlex
 import socket
 import sys
 from collections.abc import Callable, Iterable
+from logging import LogRecord
 from pathlib import Path
 from typing import Any
 
 import click
 
 from mlmonkey.errors import UserError
+from mlmonkey.redact import traceback_without_cells, without_passwords, without_quotes
 from mlmonkey.store import LoadedModel, ModelId, ModelStore
 from src.helpers.choosing import choose, model_options
 from src.helpers.configuration import Config, script
@@ -97,6 +100,8 @@ def serve(settings: dict[str, Any], load: Callable[[], Any], ready: Callable[[],
                 sys.exit(0)
 
     def on_worker_ready(worker: Any) -> None:
+        worker.log.access_log.addFilter(tell_no_query)
+        worker.log.error_log.addFilter(tell_no_request)
         if worker.age == 1:
             ready()
 
@@ -149,7 +154,6 @@ def in_time(app: Any, seconds: int) -> Any:
     from mlmonkey.api import as_problem
 
     def limited(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        environ["RAW_URI"] = environ["RAW_URI"].partition("?")[0]  # a query may be private: no log
         with gevent.Timeout(seconds, False):
             return app(environ, start_response)  # type: ignore[no-any-return]
         late = as_problem(408, f"the request was not complete after {seconds} seconds", {})
@@ -157,6 +161,21 @@ def in_time(app: Any, seconds: int) -> Any:
         start_response.__self__.force_close()
         return late(environ, start_response)
     return limited
+
+
+def tell_no_query(record: LogRecord) -> bool:
+    """What follows the ? of an address, and who asks, may be private: not into the log."""
+    record.msg, record.args = without_passwords(re.sub(r"\?\S*", "", record.getMessage())), None
+    return True
+
+
+def tell_no_request(record: LogRecord) -> bool:
+    """gunicorn quotes the line of a request that it can't read, which may hold anything."""
+    record.msg, record.args = without_quotes(record.getMessage()), None
+    if record.exc_info and record.exc_info[1]:
+        record.msg += "\n" + traceback_without_cells(record.exc_info[1])
+        record.exc_info = None
+    return True
 
 
 def announce(store: ModelStore, identifier: ModelId, address: str, workers: int,

@@ -6,6 +6,7 @@ Nothing happens at import; `load_settings()` reads, and writes nothing.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from mlmonkey.errors import UserError
+from mlmonkey.redact import without_passwords
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -49,7 +51,16 @@ def load_settings() -> Settings:
 def folder_of(variable: str) -> Path:
     """The absolute path that a folder's variable means; a relative one begins at the root."""
     folder = Path(environment_value(variable) or FOLDERS[variable]).expanduser()
+    check_local(folder, variable)
     return Path(os.path.normpath(ROOT / folder))
+
+
+def check_local(path: Path, name: str) -> None:
+    """Refuse an address where a path is wanted: it would be made a folder, password and all."""
+    if re.match("[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
+        address = without_passwords(str(path).replace(":/", "://", 1))
+        raise UserError(f"{name} takes a path on this machine, not an address ({address}); "
+                        "download the file, or mount the folder, and give its path")
 
 
 def environment_value(name: str) -> str | None:
@@ -77,12 +88,14 @@ def secret_values() -> list[str]:
             if len(value) >= 4 and name not in FOLDERS]
 
 
-def without_secrets(line: str) -> str:
-    """The line with `***` in the place of what .env.local says."""
-    with suppress(UserError):  # the line then says that .env.local can't be read
-        for secret in secret_values():
-            line = line.replace(secret, "***")
-    return line
+def without_secrets(text: str) -> str:
+    """The text with `***` for what .env.local says, and for passwords in addresses."""
+    with suppress(UserError):  # the text then says that .env.local can't be read
+        values = secret_values()
+        words = [word for value in values for word in re.split(r"[\s=]+", value) if len(word) >= 8]
+        for secret in sorted([*values, *words], key=len, reverse=True):
+            text = text.replace(secret, "***")
+    return without_passwords(text)
 
 
 def relative(path: Path) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from mlmonkey.errors import UserError
 from mlmonkey.files import sha256_of
+from mlmonkey.redact import without_cells
 from src.etl.account import REASON, Source, identifier, parquet_sql, quoted
 from src.etl.convert import cells_sql, plain_sql, value_sql
 from src.settings import relative
@@ -42,7 +43,7 @@ def transform_rows(connection: Any, stem: str, staged: Path, path: Path) -> int:
             rows = transform(rows)
         except duckdb.Error as error:
             raise UserError(f"{transform.__name__} of src/etl/transform.py doesn't fit this table "
-                            f"({str(error).splitlines()[0]}); mend it, or take {stem!r} out of "
+                            f"({without_cells(error)}); mend it, or take {stem!r} out of "
                             "TRANSFORMS") from None
     columns = list(zip(rows.columns, map(str, rows.types)))
     values = [plain_sql(name, kind) for name, kind in columns]

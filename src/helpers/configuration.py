@@ -22,9 +22,10 @@ from click.core import ParameterSource
 
 from mlmonkey.errors import UserError
 from mlmonkey.files import sha256_of_text
+from mlmonkey.redact import without_passwords
 from src.helpers.endings import run_politely
 from src.helpers.params import as_text, as_words, read_params
-from src.settings import FOLDERS, read_env, relative
+from src.settings import FOLDERS, check_local, read_env, relative
 
 SECTIONS = {"generate_dataset": "src.etl.generate_dataset", "train": "src.train",
             "prediction": "src.predict", "evaluate": "src.evaluate",
@@ -52,12 +53,14 @@ class Config:
     def plain(self) -> dict[str, Any]:
         """The values as JSON: lists for tuples, paths as `relative` writes them.
 
-        Of a value of .env.local only a fingerprint, which tells that it changed and no more.
+        Of a value of .env.local only a fingerprint, which tells that it changed and no more; of an
+        address no password.
         """
         return {name: f"*** {sha256_of_text(str(value))[:8]}"
                 if self.sources.get(name) == ".env.local" else
                 relative(value) if isinstance(value, Path) else
-                list(value) if isinstance(value, tuple) else value
+                list(map(without_passwords, value)) if isinstance(value, tuple) else
+                without_passwords(value) if isinstance(value, str) else value
                 for name, value in self.values.items()}
 
     def block(self) -> dict[str, dict[str, Any]]:
@@ -106,6 +109,9 @@ class ScriptCommand(click.Command):
             context = super().make_context(info_name, args, parent, **extra)
         except click.BadParameter as error:
             raise _with_source(error, self.section, sources) from None
+        for option in self.params:
+            if isinstance(value := context.params[str(option.name)], Path):
+                check_local(value, option.opts[0])
         context.meta["weak_sources"] = sources
         return context
 
@@ -212,9 +218,9 @@ def show(section: str, config: Config) -> None:
     click.echo(f"{section}: value and source of each option, strongest source first:"
                f" {', '.join(STRENGTH)}")
     for name, value in config.values.items():
-        text = " ".join(map(str, value)) if isinstance(value, tuple) else value
+        text = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
         text = "***" if config.sources[name] == ".env.local" else text
-        click.echo(f"  {name:<{width}}  {text}  ({config.sources[name]})")
+        click.echo(f"  {name:<{width}}  {without_passwords(text)}  ({config.sources[name]})")
 
 
 def _with_source(error: click.BadParameter, section: str, weak: Mapping[str, str]) -> Exception:

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from mlmonkey.errors import UserError
+from mlmonkey.redact import traceback_without_cells, without_cells
 from src.helpers.os_errors import os_error_line, os_error_of
 from src.settings import without_secrets
 
@@ -60,10 +61,11 @@ def run_politely(work: Callable[[], Any]) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)  # it was not swallowed: end in peace
         line, code = last_line(KeyboardInterrupt() if interrupts[1:] else error)
         if line is None or line and code == 2 and os.environ.get("TRACEBACK"):
-            raise
+            sys.stderr.write(without_secrets(traceback_without_cells(error)))
+            sys.exit(1)
         # src/stages.py says it for its scripts, so that it is said once
         if line and not (code == INTERRUPTED and starter == "stages"):
-            print(without_secrets(" ".join(line.split())), file=sys.stderr)
+            print(" ".join(without_secrets(line).split()), file=sys.stderr)
         drop_output()
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -98,7 +100,7 @@ def last_line(error: BaseException) -> tuple[str | None, int]:
     if "Error" in duckdb:
         if refused := os_error_of(str(error)):
             return f"error: {os_error_line(refused)}", 2
-        text = str(error).partition("\n")[0]
+        text = without_cells(error).partition("\n")[0]
         return f"error: DuckDB: {text}; TRACEBACK=1 shows the place", 2
     if isinstance(error, OSError):
         return f"error: {os_error_line(error)}", 2

@@ -8,6 +8,7 @@ import pandas as pd
 import yaml
 
 from mlmonkey.errors import UserError
+from mlmonkey.redact import without_cells
 from src.helpers.configuration import Config, nearest
 from src.helpers.freshness import feature_functions
 from src.model.models import MODELS
@@ -57,8 +58,8 @@ class Recipe(NamedTuple):
                 raise
             what = (f"--set {' --set '.join(f'{key}={value}' for key, value in given.items())}"
                     if (given := self.parameters) else f"--model {self.algorithm}")
-            raise UserError(f"{what}: {type(pipeline[-1]).__name__} can't be fitted: {error}; "
-                            "TRACEBACK=1 shows where") from None
+            raise UserError(f"{what}: {type(pipeline[-1]).__name__} can't be fitted: "
+                            f"{without_cells(error)}; TRACEBACK=1 shows where") from None
 
 
 def learns_in_folds(pipeline: Any) -> bool:

@@ -22,6 +22,17 @@ LARGEST = 1e30  # the forest sums float32 values, which end at 3.4e38
 MIN_LEVEL_ROWS = 2  # a level that was seen once says nothing about the next row
 
 
+class MissingColumn(KeyError):
+    """A column that a function of features.py asks for and the table lacks."""
+
+
+class Columns(dict[str, np.ndarray]):
+    """Columns by name (n,); any other KeyError in a function is about its own dict."""
+
+    def __missing__(self, name: str) -> np.ndarray:
+        raise MissingColumn(name)
+
+
 class ComputedFeatures(TransformerMixin, BaseEstimator):
     """Adds the columns that functions of src/model/features.py compute from a row.
 
@@ -43,8 +54,8 @@ class ComputedFeatures(TransformerMixin, BaseEstimator):
         for name in self.functions:
             with np.errstate(divide="ignore", invalid="ignore"):
                 try:
-                    new = getattr(features, name)(dict(columns))
-                except KeyError as missing:
+                    new = getattr(features, name)(Columns(columns))
+                except MissingColumn as missing:
                     raise UserError(f"{name} of src/model/features.py needs the column {missing}, "
                                     "which this table lacks; mend FEATURES there, or leave it "
                                     "out: --no-features") from None
