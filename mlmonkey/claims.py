@@ -1,43 +1,18 @@
-"""Names and version numbers of models, and how each training gets a number of its own.
+"""How each training gets a version number of its own.
 
 A claim is a locked file: its owner is alive while the lock is held, whatever its process number.
 """
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 from mlmonkey.files import Lock, lock, remove_parts, try_lock
+from mlmonkey.names import ModelId, folded, owner_of, parse_identifier
 
-NAME_PATTERN = re.compile(r"\w[\w .+-]{0,99}")
-VERSION_PATTERN = re.compile(rf"(?P<name>{NAME_PATTERN.pattern})-v(?P<version>[1-9]\d{{0,8}})")
 CLAIM = ".claim-"
-
-
-class ModelId(NamedTuple):
-    """Name and version of one trained model."""
-
-    name: str
-    version: int
-
-    def __str__(self) -> str:
-        return f"{self.name}-v{self.version}"
-
-
-def parse_identifier(text: str) -> ModelId | None:
-    """`iris-v3` -> ModelId("iris", 3); None for any other text."""
-    match = VERSION_PATTERN.fullmatch(text)
-    return ModelId(match["name"], int(match["version"])) if match else None
-
-
-def owner_of(file_name: str) -> str:
-    """The model that an artifact belongs to: `iris-v1` of `iris-v1.features.txt`; "" for none."""
-    match = re.match(rf"{VERSION_PATTERN.pattern}(?=\.(skops|joblib|features\.txt|patch)$)",
-                     file_name)
-    return match[0] if match else ""
 
 
 @contextmanager
@@ -84,10 +59,12 @@ def _new_claim(models: Path, metadata: Path, name: str) -> tuple[ModelId, Path, 
 def _next(models: Path, metadata: Path, name: str) -> int:
     # claims before metadata: a training ends its claim after it has written its metadata
     names = os.listdir(models)
-    taken = [parse_identifier(owner_of(each)) for each in names]
+    taken = [owner_of(each) for each in names]
     taken += [parse_identifier(each.removeprefix(CLAIM)) for each in names]
     taken += identifiers(metadata)
-    return 1 + max((each.version for each in taken if each and each.name == name), default=0)
+    # `Iris` and `iris` count as one: their files must not meet where they travel
+    return 1 + max((each.version for each in taken if each and folded(each.name) == folded(name)),
+                   default=0)
 
 
 def identifiers(metadata: Path) -> list[ModelId]:
@@ -115,7 +92,7 @@ def _remove_leftovers(models: Path, metadata: Path) -> None:
 
 def _remove_artifacts(models: Path, identifier: ModelId) -> None:
     for path in models.iterdir():
-        if owner_of(path.name) == str(identifier):
+        if owner_of(path.name) == identifier:
             path.unlink(missing_ok=True)
 
 

@@ -7,23 +7,25 @@ it names; checked against the schema when written, not on every read.
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from mlmonkey.errors import UserError
 from mlmonkey.files import write_bytes, write_json
+from mlmonkey.names import MOST_BYTES, folded, usable_name
+from mlmonkey.sealed import sealed
 
-METADATA_VERSION = 1
+METADATA_VERSION = 2
 SCHEMA_PATH = Path(__file__).with_name("metadata.schema.json")
 KINDS: dict[str, type | tuple[type, ...]] = {
     "object": dict, "array": list, "string": str, "integer": int, "number": (int, float),
     "boolean": bool, "null": type(None)}
 
 
-# what a patch may hold; data, notebooks and whatever else lies about stay where they are
 def validate(metadata: Mapping[str, Any]) -> None:
     """Check metadata against the shipped JSON Schema.
 
@@ -68,9 +70,10 @@ def _misfits(value: Any, part: Any, shared: Mapping[str, Any], place: str) -> It
 
 
 def write_metadata(path: Path, metadata: Mapping[str, Any]) -> None:
-    """Validate, then write whole: from here on the model exists."""
-    validate(metadata)
-    write_json(path, metadata)
+    """Seal, validate, then write whole: from here on the model exists."""
+    content = sealed(metadata)
+    validate(content)
+    write_json(path, content)
 
 
 def write_artifact(folder: Path, file: str, role: str, form: str, content: bytes) -> dict[str, Any]:
@@ -110,17 +113,22 @@ def read_scores(metadata: Mapping[str, Any], field: str = "scores") -> dict[str,
     return table
 
 
-def check_owner(name: str, newest: Mapping[str, Any] | None, source: str, target: str) -> None:
+def check_owner(name: str, newest: Mapping[str, Any] | None, source: str, target: str,
+                taken: Collection[str] = ()) -> None:
     """A name belongs to one source and one target.
 
     Raises:
-        UserError: when another table or target was trained under this name; prints a free name.
+        UserError: when another table or target was trained under this name; prints one that is
+            none of those taken.
     """
     if newest is None:
         return
     owner = (newest["input_data_location"], newest["target"]["name"])
     if owner != (source, target):
-        free = f"{name}-{target}" if owner[0] == source else Path(source).stem + "-" + target
+        stem = name if owner[0] == source else Path(source).stem
+        wanted = usable_name(f"{stem}-{target}", MOST_BYTES - 5)
+        names = (wanted if n == 1 else f"{wanted}-{n}" for n in count(1))
+        free = next(each for each in names if folded(each) not in map(folded, taken))
         raise UserError(f"the name {name!r} belongs to {owner[0]} with target {owner[1]!r}; "
                         f"give this model its own: --name '{free}'")
 

@@ -8,6 +8,10 @@ from typing import Any
 
 from mlmonkey.errors import UserError
 
+PIECE = 1 << 20
+MOST_UNPACKED = 100  # times a skops file's size; those of forests and boosting unpack to 3 to 10
+SMALL = 1 << 26  # bytes that any file may unpack to
+
 
 def serialize(estimator: Any, kind: str) -> bytes:
     """The bytes of a fitted estimator; `kind` is skops (runs no code) or joblib (a pickle)."""
@@ -58,6 +62,7 @@ def deserialize(content: bytes, kind: str, trusted: Sequence[str], file: str) ->
         return _opened(lambda: joblib.load(io.BytesIO(content)), file)
     import skops.io
     try:
+        _check_unpacked(content, max(SMALL, MOST_UNPACKED * len(content)))
         foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - set(trusted))
     except Exception as error:  # whatever a malformed archive makes the parser raise
         raise UserError(f"{file} is not a readable skops file ({_line(error)}); "
@@ -67,6 +72,31 @@ def deserialize(content: bytes, kind: str, trusted: Sequence[str], file: str) ->
                         f"{', '.join(foreign)}; add them to the list of trusted types "
                         "if they are yours")
     return _opened(lambda: skops.io.loads(content, trusted=list(trusted)), file)
+
+
+def _check_unpacked(content: bytes, room: int) -> int:
+    """Unpack an archive piece by piece, to know that it will not fill the memory.
+
+    Returns:
+        What is left of the room, in bytes.
+
+    Raises:
+        ValueError: when it needs more. zipfile's own errors: when it is no sound archive.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for member in archive.infolist():
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError(f"{member.filename} is packed in an unknown way")
+            member.file_size = room + 1  # whatever it says of itself
+            head = b""
+            with archive.open(member) as file:
+                while piece := file.read(PIECE):
+                    head, room = head or piece[:2], room - len(piece)
+                    if room < 0:
+                        raise ValueError(f"it unpacks to more than {MOST_UNPACKED} times its size")
+            if head == b"PK":  # a sparse matrix is an archive of its own
+                room = _check_unpacked(archive.read(member), room)
+    return room
 
 
 def _opened(read: Callable[[], Any], file: str) -> Any:

@@ -2,13 +2,13 @@
 
 A model is `<name>-v<N>.<ext>` in the models folder and `<name>-v<N>.json` in the metadata folder.
 The metadata is written last: without metadata there is no model. The loader trusts nothing: the
-name's pattern, then the real path inside the models folder, then a regular file, its size, its
-sha256, its format, and at last the golden rows, which must give the numbers they gave in training.
-A hash beside a file stops accidents, not somebody who can write both.
+metadata's own seal, then each file's name, which leads nowhere but into the models folder, then a
+regular file and no link, its size, its sha256, its format, and at last the golden rows, which must
+give the numbers they gave in training. Every file is opened once: the bytes that were checked are
+those that are used. A hash beside a file stops accidents, not somebody who can write both.
 """
 
 import hashlib
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -17,13 +17,14 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from mlmonkey.claims import (NAME_PATTERN, ModelId, claim, identifiers, owner_of,
-                             parse_identifier)
+from mlmonkey.claims import claim, identifiers
 from mlmonkey.errors import UserError
 from mlmonkey.files import lock, sha256_of_text, write_json
 from mlmonkey.golden import Prediction, golden_difference, moved_versions, predict_with
 from mlmonkey.metadata import misfit
 from mlmonkey.model_files import deserialize
+from mlmonkey.names import ModelId, composed, owner_of, parse_identifier
+from mlmonkey.sealed import SEAL, is_intact, read_json, read_regular, sealed
 
 FORMATS = {".skops": "skops", ".joblib": "joblib"}
 REFUSED = {".pkl": "a pickle runs code when it is opened", ".pt": "it is a pickle inside",
@@ -91,14 +92,16 @@ class ModelStore:
         """
         path = self.metadata_path(identifier)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(path)
         except FileNotFoundError:
             raise UserError(f"there is no model {identifier}: {path} is missing; "
                             f"known: {self._known()}") from None
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise _damaged(path, str(error)) from None
         if wrong := misfit(content):
             raise _damaged(path, wrong)
+        if not is_intact(content):
+            raise _damaged(path, f"its content is not what was written: {SEAL} differs")
         if (content["model_name"], content["model_version"]) != identifier:
             raise UserError(f"{path} is not the metadata of {identifier}, but of another model; "
                             f"put the right file back, or remove it and train anew: "
@@ -110,18 +113,24 @@ class ModelStore:
         return self.metadata / f"{identifier}.json"
 
     def current(self) -> dict[str, Any]:
-        """What current.json says: the default name, and the selected version of each name."""
+        """What current.json says: the default name, and the selected version of each name.
+
+        A person may edit it and take out its seal; a seal that doesn't fit means damage.
+        """
         path = self.models / "current.json"
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(path)
         except FileNotFoundError:
             return {"default": None, "models": {}}
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise _damaged(path, str(error)) from None
         if not _is_choice(content):
             raise _damaged(path, 'it must be {"default": NAME, "models": {NAME: {"version": N, '
                                  '"promoted": true or false}}}')
-        return dict(content)
+        if SEAL in content and not is_intact(content):
+            raise _damaged(path, f"its content is not what was written: {SEAL} differs; if you "
+                                 f"edited it, take out {SEAL} too")
+        return {"default": content.get("default"), "models": content["models"]}
 
     def select(self, identifier: ModelId) -> bool:
         """Make a version its name's choice, and its name the default, unless one is promoted.
@@ -131,13 +140,13 @@ class ModelStore:
         """
         with self._locked("current.json"):
             current = self.current()
-            models, default = current["models"], current.get("default")
+            models, default = current["models"], current["default"]
             kept = models.get(identifier.name, {}).get("promoted", False)
             if not kept:
                 models[identifier.name] = {"version": identifier.version, "promoted": False}
             if not models.get(default, {}).get("promoted", False):
                 current["default"] = identifier.name
-            write_json(self.models / "current.json", current)
+            write_json(self.models / "current.json", sealed(current))
         return not kept
 
     def choose(self, name: str | None = None, version: int | None = None,
@@ -158,7 +167,8 @@ class ModelStore:
             raise UserError(f"there is no model in {self.metadata}; train one: make train")
         current = self.current()
         if name is None:
-            name = current.get("default") or known[-1].name
+            name = current["default"] or known[-1].name
+        name = composed(name)
         versions = [identifier.version for identifier in known if identifier.name == name]
         if not versions:
             raise UserError(f"there is no model called {name!r}; known: {self._known()}")
@@ -177,8 +187,9 @@ class ModelStore:
             UserError: naming the file, when anything differs from what training recorded.
         """
         metadata, contents = self.check(identifier)
-        file = next(a["file"] for a in metadata["artifacts"] if a["role"] == "model")
-        estimator = deserialize(contents["model"], FORMATS[Path(file).suffix], self.trusted, file)
+        artifact = next(each for each in metadata["artifacts"] if each["role"] == "model")
+        estimator = deserialize(contents["model"], artifact["format"], self.trusted,
+                                artifact["file"])
         model = LoadedModel(identifier, metadata, estimator)
         if replay:
             self.replay(model)
@@ -226,23 +237,21 @@ class ModelStore:
 
     def _checked_bytes(self, artifact: Mapping[str, Any], identifier: ModelId) -> bytes:
         """Read an artifact once; the bytes that were hashed are the bytes that are used."""
-        name = artifact["file"]
-        path = self.models / name
-        again = "put the right file back or train anew: make train"
-        if owner_of(name) != str(identifier) or Path(name).name != name:
+        name, again = artifact["file"], "put the right file back or train anew: make train"
+        if owner_of(name) != identifier:  # so it has no folder in it
             raise UserError(f"metadata of {identifier} names {name!r}, which isn't its file; "
                             f"{again}")
-        if path.is_symlink() or path.resolve().parent != self.models.resolve():
-            raise UserError(f"{path} is a link; a model's files are regular files; {again}")
-        if artifact["role"] == "model" and path.suffix not in FORMATS:
-            reason = REFUSED.get(path.suffix, f"known formats: {', '.join(FORMATS)}")
-            raise UserError(f"{path} is refused: {reason}")
-        if not path.is_file():
-            raise UserError(f"{path} is missing; {again}")
-        if path.stat().st_size != artifact["size"]:
-            raise UserError(f"{path} is damaged: {path.stat().st_size} bytes instead of "
-                            f"{artifact['size']}; {again}")
-        content = path.read_bytes()
+        path = self.models / name
+        if artifact["role"] == "model" and artifact["format"] != FORMATS.get(path.suffix):
+            raise UserError(f"{path} is refused: a model's file ends in {' or '.join(FORMATS)}, as "
+                            f"its format does; {again}")
+        try:
+            content = read_regular(path, artifact["size"])
+        except FileNotFoundError:
+            raise UserError(f"{path} is missing; {again}") from None
+        if len(content) != artifact["size"]:
+            raise UserError(f"{path} is damaged: {len(content):,} bytes instead of "
+                            f"{artifact['size']:,}; {again}")
         if hashlib.sha256(content).hexdigest() != artifact["sha256"]:
             raise UserError(f"{path} is damaged or not the trained file: its sha256 differs from "
                             f"the one in {self.metadata_path(identifier)}; {again}")
@@ -253,12 +262,13 @@ class ModelStore:
             if role not in contents:
                 continue
             if sha256_of_text(path.read_text(encoding="utf-8")) != sha256_of_text(
-                    contents[role].decode()):
+                    contents[role].decode(errors="replace")):
                 trained = self.models / f"{identifier}.{role}.txt"
+                here, saved, then = (quote(str(each)) for each in (path, f"{path}.saved", trained))
                 raise UserError(
                     f"{identifier} was trained with another text of {path}; train anew "
                     f"(make train), or save the present file and restore that one: "
-                    f"cp '{path}' '{path}.saved' && cp '{trained}' '{path}'")
+                    f"cp {here} {saved} && cp {then} {here}")
 
     def _known(self, name: str | None = None) -> str:
         known = [str(i) for i in self.identifiers() if name is None or i.name == name]
@@ -267,20 +277,9 @@ class ModelStore:
         return ", ".join(known) or "none yet, train one: make train"
 
 
-def check_name(name: str) -> str:
-    """Return a usable model name as it is.
-
-    Raises:
-        UserError: when it could not be a file name everywhere.
-    """
-    if not NAME_PATTERN.fullmatch(name) or name.endswith((" ", ".")):
-        raise UserError(f"{name!r} can't name a model: use up to 100 letters, digits, spaces and "
-                        "_ . + -, beginning with a letter or digit; choose one: --name NAME")
-    return name
-
-
 def _is_choice(content: Any) -> bool:
-    return (isinstance(content, dict) and isinstance(content.get("default"), str | None)
+    return (isinstance(content, dict) and content.keys() <= {"default", "models", SEAL}
+            and isinstance(content.get("default"), str | None)
             and isinstance(content.get("models"), dict)
             and all(isinstance(each, dict) and type(each.get("version")) is int
                     and isinstance(each.get("promoted", False), bool)

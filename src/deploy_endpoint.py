@@ -18,7 +18,7 @@ import re
 import shlex
 import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from logging import LogRecord
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from mlmonkey.errors import UserError
 from mlmonkey.redact import traceback_without_cells, without_passwords, without_quotes
 from mlmonkey.store import LoadedModel, ModelId, ModelStore
 from src.helpers.choosing import choose, model_options
+from src.helpers.commands import make_line
 from src.helpers.configuration import Config, script
 from src.settings import relative
 
@@ -196,16 +197,14 @@ def announce(store: ModelStore, identifier: ModelId, address: str, workers: int,
               "machine alone: --host 127.0.0.1", file=sys.stderr, flush=True)
 
 
-def named_model(config: Config) -> str:
-    """The options that named the model, to be typed again; empty when there were none."""
-    words = [(option, config.values[option]) for option in ("model_path", "model_name",
-                                                            "model_version")]
-    return "".join(f"--{option.replace('_', '-')} {shlex.quote(str(value))} "
-                   for option, value in words
-                   if value is not None and config.sources[option] == "flag")
+def named_model(config: Config) -> list[str]:
+    """The options that named the model, to be typed again; none when there were none."""
+    return [word for option in ("model_path", "model_name", "model_version")
+            if config.values[option] is not None and config.sources[option] == "flag"
+            for word in (f"--{option.replace('_', '-')}", str(config.values[option]))]
 
 
-def listen(host: str, port: int, model: str = "") -> socket.socket:
+def listen(host: str, port: int, model: Sequence[str] = ()) -> socket.socket:
     """A listening socket; `model` are the options that belong into advice to try another port.
 
     Raises:
@@ -219,8 +218,9 @@ def listen(host: str, port: int, model: str = "") -> socket.socket:
         number = getattr(error, "errno", None)
     if number == errno.EADDRINUSE:
         usual = f" (there usually sits {USUAL[port]})" if port in USUAL else ""
-        raise UserError(f"port {port} is occupied{usual}; take a free one: make deploy-endpoint "
-                        f"ARGS=\"{model}--port {free_port(str(address), family, port)}\"")
+        raise UserError(f"port {port} is occupied{usual}; take a free one: "
+                        + make_line("deploy-endpoint", *model, "--port",
+                                    str(free_port(str(address), family, port))))
     if number == errno.EACCES:
         raise UserError(f"--port {port} needs rights that you don't have; take one above 1023: "
                         f"--port {free_port(str(address), family, 8079)}")

@@ -24,7 +24,7 @@ from typing import Any
 import click
 
 from mlmonkey.errors import UserError
-from mlmonkey.store import ModelId, check_name
+from mlmonkey.names import ModelId, check_name
 from src.helpers import freshness
 from src.helpers.choosing import print_choice
 from src.helpers.configuration import SECTIONS, Config, ScriptCommand, config_of, nearest

@@ -66,10 +66,11 @@ def choose_target(config: Config, profile: dict[str, Any]) -> str:
     """
     if config.target and not config.stronger("data", "target"):
         return str(config.target)
+    from src.helpers.commands import make_line, typed
     from src.helpers.tables import likeliest_targets
     path = profile["raw"]["path"]
     names = ", ".join(column["name"] for column in profile["columns"])
-    likely = "   or   ".join(f"make train ARGS=\"--data '{path}' --target '{name}'\""
+    likely = "   or   ".join(make_line("train", "--data", typed(path), "--target", name)
                              for name in likeliest_targets(profile["columns"]))
     raise UserError(f"which column of {path} is to be predicted? Its columns: {names}. "
                     f"Likeliest: {likely}")

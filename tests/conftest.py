@@ -16,8 +16,11 @@ from typing import Any
 
 import pytest
 
-from mlmonkey.files import lock
+from mlmonkey.files import lock, write_json
 from mlmonkey.metadata import validate
+from mlmonkey.sealed import sealed
+from mlmonkey.store import ModelStore
+from src.model.trusted import TRUSTED
 
 ROOT = Path(__file__).resolve().parent.parent
 RAW = ("iris.csv", "penguins.csv", "cars.csv")
@@ -117,6 +120,20 @@ def trained(tmp_path_factory: pytest.TempPathFactory, run_make: Run) -> Path:
 def trained_copy(trained: Path, tmp_path: Path) -> Path:
     """A copy of the trained project, to be changed."""
     return Path(shutil.copytree(trained, tmp_path / "my prøject"))
+
+
+@pytest.fixture
+def store(trained: Path, tmp_path: Path) -> ModelStore:
+    """The trained models in a folder of their own, to be changed."""
+    models = Path(shutil.copytree(trained / "models", tmp_path / "models"))
+    return ModelStore(models, models / "metadata", TRUSTED)
+
+
+def edit_sealed(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Change a sealed JSON file as somebody would who seals it again."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    change(content)
+    write_json(path, sealed(content))
 
 
 def read_metadata(project: Path, identifier: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Run, assert_refused, clean_environment, run_in
+from conftest import Run, assert_refused, clean_environment, edit_sealed, run_in
 
 READY_WITHIN = 60  # seconds; a few on a quiet machine
 STAGE = [sys.executable, "-m", "src.stages", "deploy-endpoint"]
@@ -317,9 +317,7 @@ def test_a_corrupt_model_is_refused_before_it_is_opened(trained_copy: Path,
 def test_a_model_whose_numbers_moved_ends_the_server(trained_copy: Path, run_stage: Run) -> None:
     """Only a worker can see this; one line and exit code 2 all the same, no respawning."""
     path = trained_copy / "models" / "metadata" / "iris-v1.json"
-    metadata = json.loads(path.read_text(encoding="utf-8"))
-    metadata["golden"]["predictions"][0] = "setosa"
-    path.write_text(json.dumps(metadata), encoding="utf-8")
+    edit_sealed(path, lambda m: m["golden"]["predictions"].__setitem__(0, "setosa"))
     words = ("--model-name", "iris", "--workers", "2", *LOCAL)
     done = run_stage(trained_copy, "deploy-endpoint", *words, check=False)
     assert_refused(done, "iris-v1 refuses to answer", "setosa became versicolor")

@@ -8,10 +8,12 @@ import codecs
 import hashlib
 import io
 import re
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from mlmonkey.errors import UserError
@@ -49,9 +51,12 @@ def check_readable(path: Path, option: str = "--data") -> None:
     Raises:
         UserError: with the nearest name in the same folder for a wrong path.
     """
+    if any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in str(path)):
+        raise UserError(f"{option} {str(path)!r}: a name with line ends, control characters or "
+                        "bytes that are not UTF-8 can't be written down; rename it")
     if path.is_dir():
         raise UserError(f"{relative(path)} is a folder; name a file in it: "
-                        f"{option} '{relative(path)}/FILE.csv'")
+                        f"{option} {quote(relative(path / 'FILE.csv'))}")
     if not path.exists():
         siblings = [p.name for p in path.parent.iterdir() if p.suffix in TABLES] \
             if path.parent.is_dir() else []

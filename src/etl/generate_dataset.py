@@ -22,6 +22,7 @@ import click
 from mlmonkey.errors import UserError
 from mlmonkey.files import (PART, Lock, as_json, lock, naming, try_lock, whole_file,
                             whole_files)
+from mlmonkey.sealed import sealed
 from src.etl.formulas import escape, escape_option, treatment
 from src.helpers.configuration import Config, script
 from src.helpers.datasets import (dataset_is_fresh, dataset_key, find_raw, model_store,
@@ -125,7 +126,7 @@ def generate(raw: Path, key: str, config: Config, begin: Callable[[str], None]) 
             content["timings"] = {"total": round(time.perf_counter() - started, 3)}
             for part in rejected:
                 shutil.copyfile(str(source.rejects), part)
-            profile.write_text(as_json(content), encoding="utf-8")
+            profile.write_text(as_json(sealed(content)), encoding="utf-8")
     return content
 
 

@@ -20,6 +20,7 @@ from src.etl.convert import cells_sql, checked_value_sql, parquet_value_sql
 from src.etl.detect import DELIMITERS, check_readable, detect_reading, scan
 from src.etl.formulas import escaped_sql
 from src.etl.rules import BY_DTYPE
+from src.helpers.commands import make_line, typed
 from src.helpers.configuration import nearest
 from src.helpers.datasets import transformed_path
 from src.helpers.freshness import is_whole
@@ -99,11 +100,12 @@ def open_hold_out(metadata: Mapping[str, Any], profile: Mapping[str, Any] | None
     name, raw = metadata["model_name"], metadata["data"]["raw"]["path"]
     if not metadata["data"]["hold_out_rows"]:
         raise UserError(f"{name} has no hold-out (its table has few rows); name a file: "
-                        f"make prediction ARGS=\"--input '{raw}'\"")
+                        + make_line("prediction", "--input", typed(raw)))
     trained = metadata["data"]["transformed"]["sha256"]
     if profile is None or not is_whole(transformed_path(profile["key"]), trained):
         raise UserError(f"the dataset that {name} was trained on is no longer there; train anew "
-                        f"(make train), or name a file: make prediction ARGS=\"--input '{raw}'\"")
+                        "(make train), or name a file: "
+                        + make_line("prediction", "--input", typed(raw)))
     rows = workspace / f"hold-out of {name}.parquet"
     table = parquet_sql(transformed_path(profile["key"]), "file_row_number=true")
     connection.execute(

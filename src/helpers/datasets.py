@@ -2,15 +2,18 @@
 
 import itertools
 import json
-import re
 import shlex
+import sys
 import shutil
 from pathlib import Path
 from typing import Any
 
 from mlmonkey.errors import UserError
 from mlmonkey.files import lock, sha256_of, sha256_of_text, whole_file
+from mlmonkey.names import usable_name
+from mlmonkey.sealed import is_intact, read_json
 from mlmonkey.store import ModelStore
+from src.helpers.commands import make_line, typed
 from src.helpers.configuration import Config
 from src.helpers.freshness import dataset_record, is_whole
 from src.settings import Settings, load_settings, locate, relative
@@ -58,12 +61,14 @@ def copy_in(data: Path, target: Path) -> Path:
 
 
 def dataset_key(raw: Path, config: Config) -> str:
-    """Stem + short hash of path, reading settings and stage options; contents are no part of it."""
+    """Stem + short hash of path, reading settings and stage options; contents are no part of it.
+
+    Of a stem only what is plain in file names, patterns and commands.
+    """
     values = config.plain()
     options = {name: values[name] for name in KEYED_OPTIONS}
     text = json.dumps([relative(raw), options], sort_keys=True)
-    stem = re.sub(r"[*?\[\]]", "_", raw.stem)  # patterns to whoever reads the results with SQL
-    return f"{stem}-{sha256_of_text(text)[:8]}"
+    return f"{usable_name(raw.stem)}-{sha256_of_text(text)[:8]}"
 
 
 def profile_path(key: str) -> Path:
@@ -77,12 +82,18 @@ def transformed_path(key: str) -> Path:
 
 
 def read_profile(key: str) -> dict[str, Any] | None:
-    """The profile of a dataset; None when there is none that can be read."""
+    """The profile of a dataset; None when there is none, or none that is whole, which is said."""
     try:
-        content = json.loads(profile_path(key).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        content = read_json(profile_path(key))
+        if not isinstance(content, dict) or not is_intact(content):
+            raise ValueError("its content is not what was written")
+    except FileNotFoundError:
         return None
-    return content if isinstance(content, dict) else None
+    except (ValueError, UserError) as error:
+        print(f"note: {relative(profile_path(key))} is damaged ({error}) and counts as missing",
+              file=sys.stderr)
+        return None
+    return content
 
 
 def dataset_is_fresh(key: str, raw: Path, options: Config) -> bool:
@@ -109,7 +120,7 @@ def find_profile(data: Path, key: str | None) -> dict[str, Any]:
                 (key or profile["raw"]["path"] == raw)]
     if not profiles:
         raise UserError(f"there is no dataset {key or f'of {raw}'} yet; make it: "
-                        f"make generate-dataset ARGS=\"--data '{raw or data}'\"")
+                        + make_line("generate-dataset", "--data", typed(raw) or str(data)))
     if len(profiles) > 1:
         raise UserError(f"{raw} was read in several ways; say which: --dataset "
                         + " or --dataset ".join(profile["key"] for profile in profiles))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 
 from mlmonkey.errors import UserError
 from src.settings import ROOT, load_settings, relative
@@ -21,14 +22,15 @@ def check_output(path: Path, source: Path | None, endings: Sequence[str]) -> Pat
         raise UserError(f"--output {path}: write it as {' or '.join(endings)}")
     if path.is_dir():
         raise UserError(f"--output {path} is a folder; name a file in it: "
-                        f"--output '{path / ('output' + endings[0])}'")
+                        f"--output {quote(str(path / ('output' + endings[0])))}")
     if source and path.resolve() == source.resolve():
         raise UserError(f"--output {path} is the input itself; choose another name")
     folders = [getattr(load_settings(), name).resolve() for name in OWNED]
     folders += [ROOT / name for name in CODE]
     if any(path.resolve().is_relative_to(folder) for folder in folders):
         raise UserError(f"--output {path}: {relative(path.parent)} holds what other commands "
-                        f"wrote; choose another folder: --output 'data/predictions/{path.name}'")
+                        "wrote; choose another folder: --output "
+                        f"{quote('data/predictions/' + path.name)}")
     return path
 
 

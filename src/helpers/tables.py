@@ -9,6 +9,7 @@ import pandas as pd
 from mlmonkey.errors import UserError
 from mlmonkey.schema import Feature, canonical_frame
 from src.etl.account import parquet_sql
+from src.helpers.commands import make_line, typed
 from src.helpers.configuration import nearest
 from src.helpers.datasets import transformed_path
 from src.helpers.freshness import is_whole
@@ -45,8 +46,8 @@ def read_rows(profile: dict[str, Any]) -> pd.DataFrame:
         whole = False
     if not whole:
         raise UserError(f"{relative(path)} is damaged, gone or not what its profile describes; "
-                        "make it again: make generate-dataset "
-                        f"ARGS=\"--data '{profile['raw']['path']}'\"")
+                        "make it again: "
+                        + make_line("generate-dataset", "--data", typed(profile["raw"]["path"])))
     return canonical_frame(frame, profile["columns"])
 
 
@@ -70,8 +71,8 @@ def read_training_table(profile: dict[str, Any], target: str) -> Table:
                         f"at least {MIN_ROWS} are needed")
     if len(columns) < 2:
         raise UserError(f"{path} has no column besides the target {target!r} to learn from; "
-                        "add some, or see how the file was read: make generate-dataset "
-                        f"ARGS=\"--data '{path}'\"")
+                        "add some, or see how the file was read: "
+                        + make_line("generate-dataset", "--data", typed(path)))
     schema = [column for name, column in columns.items() if name != target]
     about = columns[target]
     if about["dtype"] == "number" and _are_classes(values[known]):

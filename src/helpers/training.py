@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from mlmonkey.code_state import git_commit, uncommitted_patch
 from mlmonkey.errors import UserError
 from mlmonkey.golden import golden_difference, golden_outputs
 from mlmonkey.model_files import deserialize, serialize
+from mlmonkey.names import ModelId, check_name
 from mlmonkey.schema import draw_rows
-from mlmonkey.store import ModelId, ModelStore, check_name
+from mlmonkey.store import ModelStore
 from src.helpers import freshness
 from src.helpers.configuration import Config
 from src.helpers.datasets import model_store
@@ -35,7 +37,7 @@ def train(profile: dict[str, Any], target: str, config: Config) -> dict[str, Any
     path = profile["raw"]["path"]
     task = tell_task(table, path) if config.task == "auto" else config.task
     check_task(table, task, path)
-    name = check_name(profile["key"].rsplit("-", 1)[0] if config.name is None else config.name)
+    name = check_name(Path(path).stem if config.name is None else config.name)
     threads = config.threads or (1 if len(table.y) < MANY_ROWS else 2)
     recipe = make_recipe(config, task, profile, threads)
     store = model_store()
@@ -93,7 +95,7 @@ def check_owner(store: ModelStore, name: str, path: str, target: str) -> None:
     known = (metadata for identifier, metadata in store.readable(backwards=True)
              if identifier.name == name)
     newest = next(known, None)
-    md.check_owner(name, newest, path, target)
+    md.check_owner(name, newest, path, target, [each.name for each in store.identifiers()])
 
 
 def settle(model: Any) -> None:

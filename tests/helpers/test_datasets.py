@@ -1,6 +1,5 @@
 """Raw files are found or copied in, never overwritten; datasets are found by key or by raw file."""
 
-import json
 import os
 import re
 import shutil
@@ -10,6 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from mlmonkey.errors import UserError
+from mlmonkey.files import write_json
+from mlmonkey.sealed import sealed
 from src.helpers import datasets
 from src.helpers.configuration import Config
 from src.helpers.datasets import dataset_key, find_profile, find_raw, read_profile
@@ -99,7 +100,7 @@ def test_profiles_are_found_by_key_or_raw_file(raw: Path, tmp_path: Path) -> Non
     with pytest.raises(UserError, match="no dataset of .*make generate-dataset"):
         find_profile(path, None)
     for key in ("x-1", "x-2"):
-        (tmp_path / "transformed" / f"{key}.json").write_text(json.dumps(
+        write_json(tmp_path / "transformed" / f"{key}.json", sealed(
             {"key": key, "raw": {"path": "$DATA_RAW_DIR/x.csv"}}))
     assert find_profile(path, "x-2")["key"] == "x-2"
     with pytest.raises(UserError, match="several ways; .*--dataset x-1 or --dataset x-2"):
