@@ -61,9 +61,13 @@ def is_name(name: str) -> bool:
 
 def usable_name(text: str, most: int = MOST_BYTES) -> str:
     """The text as a name: what can't be in one is `_`, what can't begin or end one is gone."""
-    text = re.sub("__+", "_", "".join(each if _is_plain(each) else "_" for each in composed(text)))
-    start = next((place for place, each in enumerate(text) if _may_begin(each)), len(text))
-    return text[start:].encode()[:most].decode(errors="ignore").rstrip(" .") or "unnamed"
+    text = composed(text)
+    if not is_name(text):
+        text = re.sub("__+", "_", "".join(each if _is_plain(each) else "_" for each in text))
+        start = next((place for place, each in enumerate(text)
+                      if _may_begin(each) and each != "_"), len(text))
+        text = text[start:].rstrip("_ .")
+    return text.encode()[:most].decode(errors="ignore").rstrip(" .") or "unnamed"
 
 
 def composed(text: str) -> str:

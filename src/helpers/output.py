@@ -1,5 +1,6 @@
 """Where a command may write what the user asks for, and how the place is shown."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
@@ -8,6 +9,7 @@ from mlmonkey.errors import UserError
 from src.settings import ROOT, load_settings, relative
 
 OWNED = ("raw", "staging", "transformed", "models", "metadata")  # written by their scripts only
+LONGEST = 250  # bytes of a file name, which ends at 255: `.json` comes behind it
 CODE = ("src", "mlmonkey", "tests", "docs", "benchmarks")
 
 
@@ -15,11 +17,14 @@ def check_output(path: Path, source: Path | None, endings: Sequence[str]) -> Pat
     """Return a path that may be written.
 
     Raises:
-        UserError: for another ending, a folder, the input itself, or a place that belongs to the
+        UserError: for another ending, too long a name, a folder, the input itself, or a place that belongs to the
             project's own results.
     """
     if path.suffix not in endings:
         raise UserError(f"--output {path}: write it as {' or '.join(endings)}")
+    if len(os.fsencode(path.name)) > LONGEST:
+        raise UserError(f"--output {path}: the file's name is too long; choose another: "
+                        f"--output 'data/predictions/scored{path.suffix}'")
     if path.is_dir():
         raise UserError(f"--output {path} is a folder; name a file in it: "
                         f"--output {quote(str(path / ('output' + endings[0])))}")

@@ -46,6 +46,10 @@ def test_a_name_belongs_to_its_first_table(sample: dict[str, Any]) -> None:
                                  ("data/raw/b.csv", "species", "b-species")):
         with pytest.raises(UserError, match=f"--name '{free}'"):
             md.check_owner("iris", sample, source, target)
+        with pytest.raises(UserError, match=f"--name '{free}-3'"):
+            md.check_owner("iris", sample, source, target, [free.upper(), f"{free}-2"])
+    with pytest.raises(UserError, match="--name 'a_b-_x'"):  # and one that can be a name
+        md.check_owner("iris", sample, "data/raw/a*b.csv", "$x'")
 
 
 def test_versions_of_what_is_not_installed_are_none() -> None:
