@@ -17,8 +17,8 @@ def check_output(path: Path, source: Path | None, endings: Sequence[str]) -> Pat
     """Return a path that may be written.
 
     Raises:
-        UserError: for another ending, too long a name, a folder, the input itself, or a place that belongs to the
-            project's own results.
+        UserError: for another ending, too long a name, a folder, the input itself, or a place
+            that belongs to the project's own results.
     """
     if path.suffix not in endings:
         raise UserError(f"--output {path}: write it as {' or '.join(endings)}")
