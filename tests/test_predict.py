@@ -130,7 +130,7 @@ def test_a_large_file_is_read_in_batches(trained: Path, tmp_path: Path, run_stag
     (("--output", "models/metadata/new.csv"), ("models/metadata",)),
     (("--output", "data/raw/sub/new.csv"), ("data/raw/sub",)),
     (("--output", "src/new.csv"), ("src",)),
-    (("--input", "data"), ("--input 'data/FILE.csv'",)),
+    (("--input", "data"), ("--input data/FILE.csv",)),
     (("--input", "data/raw/iris.csv", "--keep", "colour"), ("--keep colour",)),
     (("--keep", "colour"), ("--keep colour",)),
     (("--model-name", "irsi"), ("'irsi'", "known: cars-v1, iris-v1, penguins-v1")),

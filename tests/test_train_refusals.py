@@ -24,11 +24,11 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (("--set", "scoring=foo", "--set", "early_stopping=true"), ("--set scoring=foo", "foo")),
     (("--model", "linear", "--set", "solver=liblinear"), ("solver=liblinear", "liblinear")),
     (("--folds", "1"), ("--folds",)),
-    (("--name", "a/b"), ("'a/b'", "--name NAME")),
-    (("--name", ""), ("--name NAME",)),
+    (("--name", "a/b"), ("'a/b'", "--name 'a_b'")),
+    (("--name", ""), ("--name 'unnamed'",)),
     (("--data", "data/raw/iri.csv"), ("data/raw/iri.csv", "did you mean 'iris.csv'?")),
     (("--data", "data/raw"), ("data/raw is a folder",)),
-    (("--data", "data/raw/penguins.csv"), ("Its columns: species, island", "--target 'species'")),
+    (("--data", "data/raw/penguins.csv"), ("Its columns: species, island", "--target species")),
 ])
 def test_mistakes_are_one_line(bench: Path, run_stage: Run, words: tuple[str, ...],
                                parts: tuple[str, ...]) -> None:
