@@ -59,7 +59,7 @@ def whole_files(*paths: Path) -> Iterator[list[Path]]:
 
     Only a crash between two renames leaves some of both: the last file names the others' sha256.
     """
-    with ExitStack() as parts, naming(paths[-1]):
+    with ExitStack() as parts, naming(paths[0]):
         temporaries = [parts.enter_context(part_beside(path)) for path in paths]
         yield temporaries
         for temporary in temporaries:

@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from mlmonkey.errors import UserError
-from mlmonkey.files import as_json, part_beside, whole_files
+from mlmonkey.files import as_json, part_beside, sha256_of, whole_files
 from src.etl.formulas import escape_option, treatment
 from src.helpers.configuration import Config, script
 from src.helpers.choosing import choose, load_chosen, model_options
@@ -76,9 +76,10 @@ def main(config: Config) -> int:
         if output.suffix == ".parquet":
             check_distinct([*(source.columns if keep == ["all"] else keep), *answer_types(model)])
         replaced = ", which it replaced" if output.exists() else ""
-        with whole_files(output.with_name(output.name + ".json"), output) as (beside, answers):
+        with whole_files(output, output.with_name(output.name + ".json")) as (answers, beside):
             write_answers(answers, answered(source.batches, model, counts, source.account.records),
                           source.types | answer_types(model))
+            about |= {"output": {"file": output.name, "sha256": sha256_of(answers)}}
             beside.write_text(as_json(about | {"counts": counts}), encoding="utf-8")
     print(f"predictions: {shown(output)}{replaced}, {counts['records']:,} records, "
           f"{counts['errors']:,} without an answer, {counts['seconds']:.1f} s")

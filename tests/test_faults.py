@@ -12,7 +12,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import ROOT, Run, assert_refused, clean_environment, copy_project, run_in
+from conftest import (ROOT, Run, assert_refused, clean_environment, copy_project, edit_sealed,
+                      run_in)
 
 from mlmonkey.files import lock, sha256_of
 from mlmonkey.store import ModelStore
@@ -161,8 +162,7 @@ def test_a_dataset_that_is_gone_or_another_is_not_learned_from(quick: Path) -> N
 
 def test_clocks_that_jump_change_nothing(quick: Path, run_stage: Run) -> None:
     metadata = quick / "models" / "metadata" / "iris-v1.json"
-    content = json.loads(metadata.read_text())
-    metadata.write_text(json.dumps(content | {"timestamp": "2199-01-01T00:00:00+00:00"}))
+    edit_sealed(metadata, lambda content: content.update(timestamp="2199-01-01T00:00:00+00:00"))
     for number, path in enumerate(path for top in FOLDERS for path in (quick / top).rglob("*")):
         moment = 7_000_000_000 * (number % 2)  # 1970 and 2191
         os.utime(path, (moment, moment))

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from conftest import Run, assert_refused, read_metadata
 
+from mlmonkey.files import sha256_of
+
 HEADER = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
 
 
@@ -37,6 +39,7 @@ def test_without_input_the_hold_out_is_scored(trained: Path, tmp_path: Path,
     about = json.loads((tmp_path / "scored.csv.json").read_text())
     assert about["model_name"] == "penguins" and about["model_version"] == 1
     assert about["counts"]["records"] == len(rows)
+    assert about["output"] == {"file": "scored.csv", "sha256": sha256_of(tmp_path / "scored.csv")}
 
 
 def test_records_keep_order_and_number_whatever_they_hold(trained: Path, tmp_path: Path,
