@@ -24,7 +24,8 @@ from src.helpers.datasets import find_profile
               help="Raw file to learn from; one outside data/raw is copied there.")
 @click.option("--target", help="Column to predict.")
 @click.option("--name", help="What the model is called.  [default: the raw file's name]")
-@click.option("--model", default="boosting", help="Algorithm, a name in src/model/models.py.")
+@click.option("--model", default="auto",
+              help="Algorithm, a name in src/model/models.py; auto blends several.")
 @click.option("--set", multiple=True, metavar="KEY=VALUE",
               help="A parameter of the algorithm; may be repeated.")
 @click.option("--task", type=click.Choice(["auto", "classification", "regression"]),
