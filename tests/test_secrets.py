@@ -28,6 +28,7 @@ train:
   data: data/raw/people.csv
   target: band
   folds: 2
+  model: boosting
   set: max_iter=5
 """
 ENV_LOCAL = f"MY_TOKEN={LOCAL}-token\nDATABASE_URL=postgresql://me:{LOCAL}-password@host/db\n"
