@@ -9,6 +9,7 @@ import unicodedata
 from typing import NamedTuple
 
 from mlmonkey.errors import UserError
+from mlmonkey.redact import without_passwords
 
 MOST_BYTES = 200  # in UTF-8; file names end at 255, with `.claim-` before and an ending behind it
 SIGNS = "_ .,+-=@&()"  # besides letters, digits and all that is printed and not ASCII, as emoji are
@@ -49,7 +50,8 @@ def check_name(name: str) -> str:
     if not is_name(name := composed(name)):
         raise UserError(f"{name!r} can't name a model: use letters, digits, emoji, blanks and "
                         f"{' '.join(SIGNS.replace(' ', ''))} (at most {MOST_BYTES} bytes, a letter "
-                        f"or digit first); choose one: --name '{usable_name(name)}'")
+                        "or digit first); choose one: "
+                        f"--name '{usable_name(without_passwords(name))}'")
     return name
 
 
