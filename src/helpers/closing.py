@@ -18,6 +18,8 @@ def print_closing(metadata: Mapping[str, Any], page: Path | None) -> None:
     print(f"\n{model}: {metadata['model_type']}, {metadata['task']} of "
           f"{metadata['target']['name']!r}")
     print_scores(metadata)
+    if "portfolio" in metadata:
+        print_members(metadata["portfolio"])
     print_places(metadata, model, page)
     print_next(metadata)
 
@@ -42,11 +44,27 @@ def print_scores(metadata: Mapping[str, Any]) -> None:
         print(line)
 
 
+def print_members(portfolio: Mapping[str, Any]) -> None:
+    """What each member of the blend brought, and the columns that can't say anything."""
+    print(f"  blend     {portfolio['loss']} {portfolio['blend']:.4g} out of fold, of")
+    for member in portfolio["members"]:
+        brought = ("left out: its gain is within noise" if not member["share"] else
+                   "" if member["brought"] is None else
+                   f"without it {portfolio['blend'] + member['brought']:.4g}")
+        print(f"              {member['name']:<12} {member['share']:>4.0%}   alone "
+              f"{member['alone']:.4g}   {brought}".rstrip())
+    for name, why in portfolio["dropped"].items():
+        print(f"  not used  {name}: {why}")
+
+
 def print_places(metadata: Mapping[str, Any], model: str, page: Path | None) -> None:
     """Where model, metadata and report are, and how long it took."""
     settings = load_settings()
     file = next(each["file"] for each in metadata["artifacts"] if each["role"] == "model")
-    print(f"  model     {relative(settings.models / file)}")
+    size = next(each["size"] for each in metadata["artifacts"] if each["role"] == "model")
+    seconds = metadata["timings"]["answer 1,000 rows"]
+    print(f"  model     {relative(settings.models / file)} ({size / 1e6:.1f} MB; 1,000 rows in "
+          f"{seconds:.2f} s)")
     print(f"  metadata  {relative(settings.metadata / f'{model}.json')}")
     if page:
         print(f"  report    {relative(page)}")

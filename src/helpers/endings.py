@@ -23,20 +23,20 @@ LINE = "interrupted: what was complete is kept, the rest was removed"
 AGAIN = 0.5  # seconds until an interrupt that a library swallowed is raised once more
 ATTEMPTS = 3  # then the process ends as it stands, and the next run removes what it leaves
 PATIENCE = 1.8  # seconds from an interrupt to the end of a script that can't even notice it
+INTERRUPTS: list[float] = []  # moments of those that have not been understood
 STARTED_BY = "STARTED_BY"  # `make:PID` or `stages:PID` in the environment of what they start
 
 
 def run_politely(work: Callable[[], Any]) -> None:
     """Run and exit: mistakes are one line and code 2; TRACEBACK=1 shows where they came from."""
     starter = os.environ.get(STARTED_BY, "").removesuffix(f":{os.getppid()}")
-    interrupts = [float("-inf")]
 
     def interrupt(number: int, frame: Any) -> None:
         now = time.monotonic()
-        if now - interrupts[-1] < AGAIN / 2:
+        if INTERRUPTS and now - INTERRUPTS[-1] < AGAIN / 2:
             return  # one key, two signals: from the terminal and from src/stages.py
-        interrupts.append(now)
-        if len(interrupts) > ATTEMPTS + 1:
+        INTERRUPTS.append(now)
+        if len(INTERRUPTS) > ATTEMPTS:
             end_as_it_stands()
         signal.setitimer(signal.ITIMER_REAL, AGAIN)
         raise KeyboardInterrupt
@@ -59,7 +59,7 @@ def run_politely(work: Callable[[], Any]) -> None:
         sys.exit(1)
     except (KeyboardInterrupt, Exception) as error:
         signal.setitimer(signal.ITIMER_REAL, 0)  # it was not swallowed: end in peace
-        line, code = last_line(KeyboardInterrupt() if interrupts[1:] else error)
+        line, code = last_line(KeyboardInterrupt() if INTERRUPTS else error)
         if line is None or line and code == 2 and os.environ.get("TRACEBACK"):
             sys.stderr.write(without_secrets(traceback_without_cells(error)))
             sys.exit(1)
@@ -76,6 +76,16 @@ def drop_output() -> None:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def carry_on(what: str, how: str) -> None:
+    """Say that an interrupt has ended one thing and the rest goes on; another one ends all."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    time.sleep(AGAIN / 2)  # one key, two signals: let the second one come
+    INTERRUPTS.clear()
+    if os.environ.get(STARTED_BY) == f"stages:{os.getppid()}":
+        os.kill(os.getppid(), signal.SIGUSR1)
+    print(f"interrupted: {what} ends, {how}; once more ends the command", file=sys.stderr)
 
 
 def watch_starter(number: int) -> None:

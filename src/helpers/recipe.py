@@ -82,6 +82,11 @@ def make_recipe(config: Config, task: str, profile: dict[str, Any], threads: int
         if not mark or not key:
             raise UserError(f"--set {word}: write it as KEY=VALUE, such as --set max_depth=3")
         parameters[key.strip()] = read_value(word, value)
+    if config.budget is not None:
+        if config.model != "auto":
+            raise UserError(f"--budget is about auto's blend, not about --model {config.model}; "
+                            "leave one of them out")
+        parameters["budget"] = config.budget
     functions = feature_functions(profile) if config.features else []
     return Recipe(config.model, parameters, task, config.seed, threads, functions)
 

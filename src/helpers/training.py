@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from mlmonkey import metadata as md
 from mlmonkey.code_state import git_commit, uncommitted_patch
 from mlmonkey.errors import UserError
-from mlmonkey.golden import golden_difference, golden_outputs
+from mlmonkey.golden import golden_difference, golden_outputs, predict_with
 from mlmonkey.model_files import deserialize, serialize
 from mlmonkey.names import ModelId, check_name
 from mlmonkey.schema import draw_rows
@@ -26,6 +26,7 @@ from src.helpers.tables import Table, check_task, read_training_table, tell_task
 from src.settings import ROOT, secret_values
 
 GOLDEN_ROWS = 20
+TIMED_ROWS = 1000
 MANY_ROWS = 20_000  # with fewer, threads wait for each other longer than they work
 PATCH_PATHS = ("src", "mlmonkey", "Makefile", "setup.py", "requirements*", "params.yaml")
 
@@ -129,6 +130,9 @@ def save(store: ModelStore, identifier: ModelId, model: Any,
         artifacts.append(md.write_artifact(store.models, f"{identifier}.patch", "patch", "text",
                                            patch))
     done["clock"].split("save")
+    frame = table.X.iloc[np.arange(TIMED_ROWS) % len(table.X)]
+    predict_with(model, frame)
+    done["clock"].split("answer 1,000 rows")
     metadata = {
         "metadata_version": md.METADATA_VERSION,
         "model_identifier": md.identifier_of(commit, timestamp, str(identifier)),
@@ -150,6 +154,7 @@ def save(store: ModelStore, identifier: ModelId, model: Any,
         "config": config.block(), "artifacts": artifacts, "golden": golden,
         "evaluation": without_private(done["evaluation"].block, table),
         "timings": done["clock"].finished(),
+        **({"portfolio": model[-1].summary()} if recipe.algorithm == "auto" else {}),
         "stage": freshness.train_record(profile, config),
     }
     md.write_metadata(store.metadata_path(identifier), metadata)

@@ -7,6 +7,7 @@ temperature, Guo et al. 2017). What answers later is the average of the folds' m
 whose gain is within noise are left out, so that what is served stays small.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,8 @@ ROUNDS = 20  # of the greedy selection; shares are at least a twentieth
 TEMPERATURES = np.geomspace(0.25, 3, 51)  # tried for the probabilities
 BOOSTING_ROUNDS = 500  # at most; the held fold stops it earlier
 PATIENCE = 20  # rounds without a better held fold before boosting stops
-LEAVES = 2000  # at most in each of the randomized trees
+TREES = 60  # randomized ones in each fold
+LEAVES = 1000  # at most in each of them, so that what is served stays small
 DOUBT = 200  # rows with which a temperature is moved half the way
 TINY = 1e-7  # probabilities below it count as much: one surprise must not decide
 WORTH = 0.005  # share of the loss that a member must save, or one standard error, to be kept
@@ -33,54 +35,96 @@ class Portfolio(BaseEstimator):
     """What classifier and regressor share: members fitted in folds, and their shares.
 
     After fit: `columns_` (what each column is), `members_` (name -> a fitted Member per fold),
-    `weights_` (name -> share) and `losses_` (name -> loss of each member alone, all of them).
+    `weights_` (name -> share), `losses_` (name -> loss of each member alone, all of them; "" -> of
+    the blend) and `brought_` (name -> how much more the blend would lose without it).
 
     Args:
         members: names, of MEMBERS.
+        budget: seconds after which no further member begins; None: all are fitted. Those that
+            were, named as `members`, give the same model without a clock.
         folds: how many, where fit is not told the fold of each row.
         seed: decides folds, trees and everything else that is random.
         threads: inner threads while fitting.
     """
 
-    def __init__(self, members: Sequence[str] = MEMBERS, folds: int = 5, seed: int = 0,
-                 threads: int = 1) -> None:
+    def __init__(self, members: Sequence[str] = MEMBERS, budget: float | None = None,
+                 folds: int = 5, seed: int = 0, threads: int = 1) -> None:
         self.members = members
+        self.budget = budget
         self.folds = folds
         self.seed = seed
         self.threads = threads
 
     def _fit_members(self, X: pd.DataFrame, y: np.ndarray, fold: np.ndarray,
                      step: Callable[[str], None] | None) -> dict[str, np.ndarray]:
-        """Fit every member in every fold; return what each said about rows it had not seen."""
+        """Fit members in every fold; return what each said about rows it had not seen.
+
+        Once one is complete, the end of the budget or a first interrupt ends the search.
+        """
         self.columns_ = TypedColumns().fit(X)
         typed = self.columns_.transform(X)
-        numbers = np.unique(fold[fold >= 0])
         answers: dict[str, np.ndarray] = {}
-        self.members_ = {}
+        self.members_: dict[str, list[Member]] = {}
+        began = time.monotonic()
         for name in self.members:
-            fitted, held = [], []
-            for count, number in enumerate(numbers):
-                if step:
-                    step(f"{name} {count + 1} of {len(numbers)}")
-                out = fold == number
-                member = make_member(name, self.columns_, isinstance(self, ClassifierMixin),
-                                     int((~out).sum()), self.seed + int(number), self.threads)
-                fitted.append(member.fit(typed[~out], y[~out], typed[out], y[out]))
-                held.append(member.answer(typed[out]))
-            self.members_[name] = fitted
-            answers[name] = np.zeros((len(y), *held[0].shape[1:]))
-            for number, held_fold in zip(numbers, held):
-                answers[name][fold == number] = held_fold
+            if answers and self.budget and time.monotonic() - began > self.budget:
+                break
+            try:
+                fitted, held = self._fit_member(name, typed, y, fold, step)
+            except KeyboardInterrupt:
+                if not answers:
+                    raise
+                from src.helpers.endings import carry_on
+                carry_on("the search", f"the model is made of {' and '.join(answers)}")
+                break
+            self.members_[name], answers[name] = fitted, held
         return answers
 
-    def _keep(self, weights: dict[str, float]) -> None:
+    def _fit_member(self, name: str, typed: pd.DataFrame, y: np.ndarray, fold: np.ndarray,
+                    step: Callable[[str], None] | None) -> tuple[list["Member"], np.ndarray]:
+        numbers = np.unique(fold[fold >= 0])
+        fitted, held = [], []
+        for count, number in enumerate(numbers):
+            if step:
+                step(f"{name} {count + 1} of {len(numbers)}")
+            out = fold == number
+            member = make_member(name, self.columns_, isinstance(self, ClassifierMixin),
+                                 int((~out).sum()), self.seed + int(number), self.threads)
+            fitted.append(member.fit(typed[~out], y[~out], typed[out], y[out]))
+            held.append(member.answer(typed[out]))
+        answers = np.zeros((len(y), *held[0].shape[1:]))
+        for number, answer in zip(numbers, held):
+            answers[fold == number] = answer
+        return fitted, answers
+
+    def _keep(self, weights: dict[str, float], answers: Answers, y: np.ndarray,
+              losses: Callable[..., np.ndarray]) -> None:
+        """Keep the members with a share, and what each alone and all together lose."""
         self.weights_ = weights
         self.members_ = {name: self.members_[name] for name in weights}
+        self.losses_ = {name: float(losses(y, answer).mean()) for name, answer in answers.items()}
+        blend = sum(share * answers[name] for name, share in weights.items())
+        self.losses_[""] = float(losses(y, blend).mean())
+        self.brought_ = {name: float(greedy_weights(
+            {other: answers[other] for other in weights if other != name}, y, losses)[1].mean())
+            - self.losses_[""] for name in weights if len(weights) > 1}
 
     def _answers(self, X: pd.DataFrame) -> dict[str, np.ndarray]:
         typed = self.columns_.transform(X)
         return {name: np.mean([member.answer(typed) for member in self.members_[name]], axis=0)
                 for name in self.weights_}
+
+    def summary(self) -> dict[str, Any]:
+        """What the metadata and the report say about the blend."""
+        return {
+            "loss": "log-loss" if isinstance(self, ClassifierMixin)
+            else "squared error / variance of the target",
+            "blend": self.losses_[""],
+            "members": [{"name": name, "share": self.weights_.get(name, 0.0), "alone": loss,
+                         "brought": self.brought_.get(name)}
+                        for name, loss in self.losses_.items() if name],
+            "columns": self.columns_.kinds_, "dropped": self.columns_.dropped_,
+            "unread": {name: count for name, count in self.columns_.unread_.items() if count}}
 
     def take_held_out(self) -> np.ndarray:
         """What the blend said in training about rows it had not seen; forgotten with this call.
@@ -108,18 +152,19 @@ class PortfolioClassifier(ClassifierMixin, Portfolio):
         fold = own_folds(numbers, self.folds, self.seed) if fold is None else fold
         answers = self._fit_members(X, numbers, fold, step)
 
-        def blend(rows: np.ndarray) -> tuple[dict[str, float], dict[str, float]]:
+        def boldened(rows: np.ndarray) -> tuple[dict[str, float], dict[str, np.ndarray]]:
             temperatures = {name: best_temperature(numbers[rows], answer[rows])
                             for name, answer in answers.items()}
-            bold = {name: tempered(answer[rows], temperatures[name])
-                    for name, answer in answers.items()}
+            return temperatures, {name: tempered(answer[rows], temperatures[name])
+                                  for name, answer in answers.items()}
+
+        def blend(rows: np.ndarray) -> tuple[dict[str, float], dict[str, float]]:
+            temperatures, bold = boldened(rows)
             weights = choose_weights(bold, numbers[rows], log_losses)
             blended = np.asarray(sum(weights[name] * bold[name] for name in weights))
             return weights, temperatures | {"": best_temperature(numbers[rows], blended)}
 
         tested = fold >= 0
-        self.losses_ = {name: float(log_losses(numbers[tested], answer[tested]).mean())
-                        for name, answer in answers.items()}
         self.held_out_ = np.zeros((len(y), len(self.classes_)))
         for number in np.unique(fold[tested]):
             out = fold == number
@@ -127,7 +172,7 @@ class PortfolioClassifier(ClassifierMixin, Portfolio):
             self.held_out_[out] = mix({name: answer[out] for name, answer in answers.items()},
                                       *learned)
         weights, self.temperatures_ = blend(tested)
-        self._keep(weights)
+        self._keep(weights, boldened(tested)[1], numbers[tested], log_losses)
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> np.ndarray:
@@ -151,8 +196,6 @@ class PortfolioRegressor(RegressorMixin, Portfolio):
         fold = own_folds(y, self.folds, self.seed) if fold is None else fold
         answers = self._fit_members(X, scaled, fold, step)
         tested = fold >= 0
-        self.losses_ = {name: float(squared_losses(scaled[tested], answer[tested]).mean())
-                        for name, answer in answers.items()}
         self.held_out_ = np.full(len(y), self.mean_)
 
         def choose(rows: np.ndarray) -> dict[str, float]:
@@ -163,7 +206,8 @@ class PortfolioRegressor(RegressorMixin, Portfolio):
             weights = choose(tested & ~out if (tested & ~out).any() else tested)
             self.held_out_[out] += self.scale_ * sum(share * answers[name][out]
                                                      for name, share in weights.items())
-        self._keep(choose(tested))
+        self._keep(choose(tested), {name: answer[tested] for name, answer in answers.items()},
+                   scaled[tested], squared_losses)
         return self
 
     def predict(self, X: pd.DataFrame) -> np.ndarray:
@@ -219,7 +263,7 @@ def make_member(name: str, columns: TypedColumns, classify: bool, rows: int, see
     if name == "extra trees":
         kind = ensemble.ExtraTreesClassifier if classify else ensemble.ExtraTreesRegressor
         return Member(for_trees(columns, seed), kind(
-            n_estimators=100, min_samples_leaf=2, max_leaf_nodes=LEAVES, n_jobs=threads,
+            n_estimators=TREES, min_samples_leaf=2, max_leaf_nodes=LEAVES, n_jobs=threads,
             max_features="sqrt" if classify else 0.5, random_state=seed))
     estimator = (linear_model.LogisticRegression(max_iter=300, C=0.5) if classify
                  else linear_model.RidgeCV(np.geomspace(0.01, 10_000, 13)))

@@ -200,7 +200,8 @@ DUCKDB = "import duckdb; duckdb.sql('select * from nothing')"
      ("can't write models/metadata: permission denied; change its rights or choose another folder"
       " with MODELS_METADATA_DIR",)),
     ("raise OSError(errno.ELOOP, 'too many links', '/x')", ("can't use /x: too many links",)),
-    ("raise OSError(errno.EIO, 'it broke')", ("it broke",)),
+    ("raise OSError(errno.EIO, 'it broke')", ("the disk fails", "system's log")),
+    ("raise OSError(errno.ENOTTY, 'it broke')", ("it broke",)),
     (DUCKDB, ("DuckDB: Catalog Error", "nothing", "TRACEBACK=1")),
 ])
 def test_what_the_system_refuses_is_a_sentence(bare: Path, body: str,
