@@ -29,6 +29,7 @@ STARTED_BY = "STARTED_BY"  # `make:PID` or `stages:PID` in the environment of wh
 
 def run_politely(work: Callable[[], Any]) -> None:
     """Run and exit: mistakes are one line and code 2; TRACEBACK=1 shows where they came from."""
+    start_in_utf8()
     starter = os.environ.get(STARTED_BY, "").removesuffix(f":{os.getppid()}")
 
     def interrupt(number: int, frame: Any) -> None:
@@ -68,6 +69,18 @@ def run_politely(work: Callable[[], Any]) -> None:
             print(" ".join(without_secrets(line).split()), file=sys.stderr)
         drop_output()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def start_in_utf8() -> None:
+    """Start again where names of files and columns could not be read or printed, whatever LC_ALL.
+
+    DuckDB takes only UTF-8, so a locale of Latin-1 would lose files, too.
+    """
+    utf8 = {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}
+    encodings = {sys.getfilesystemencoding(), getattr(sys.stdout, "encoding", "utf-8").lower()}
+    if encodings != {"utf-8"} and not utf8.items() <= os.environ.items():
+        os.environ.update(utf8)
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def drop_output() -> None:
