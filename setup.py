@@ -28,15 +28,16 @@ CORE = [
     "python-dotenv>=1.0",
     "PyYAML>=6.0",
     "scikit-learn>=1.9",
-    "skops>=0.13",
+    "skops>=0.14",
     "threadpoolctl>=3.5",
     "tqdm>=4.66",
 ]
 
 # A plain literal: src/helpers/environment.py reads the names from this text.
 EXTRAS = {
+    "audit": ["pip-audit>=2.10"],
     "dev": ["autopep8", "build", "coverage>=7.10", "flake8", "hypothesis", "mypy", "pytest",
-            "pytest-xdist", "tox"],
+            "pytest-xdist", "tox", "uv"],
     "jupyter": ["ipykernel>=6.29", "jupyterlab>=4.4", "matplotlib>=3.10"],
     "torch": ["torch==2.13.0"],
 }

@@ -141,7 +141,7 @@ def test_foreign_types_in_a_skops_file_are_refused(store: ModelStore, tmp_path: 
 
 def test_the_list_of_trusted_types_is_not_beside_the_model(store: ModelStore) -> None:
     strict = ModelStore(store.models, store.metadata, trusted=())
-    with pytest.raises(UserError, match="does not trust: .*TreePredictor"):
+    with pytest.raises(UserError, match="does not trust: .*src.model.pipeline"):
         strict.load(IRIS)
 
 
