@@ -6,9 +6,10 @@
 ##
 ## Targets (dashes or underscores, as you like):
 
-PY_ENV ?= pip
 COVERAGE_FLOOR ?= 90
 export PY_ENV PIP_EXEC CONDA_EXEC PYTHON EXTRAS TORCH_INDEX
+# What pip installed for this user alone is no part of .venv; a conda environment would import it.
+export PYTHONNOUSERSITE := $(if $(filter none,$(PY_ENV)),$(PYTHONNOUSERSITE),1)
 # ARGS goes into recipes as it was typed, so that the shell alone reads its quotes and dollars; and
 # the makes that tests start must not inherit the words that were meant for this one.
 unexport ARGS MAKEFLAGS MFLAGS
@@ -81,6 +82,20 @@ count-report-files:  ## how many files reports/ holds; none is a warning
 dist: .environment-dev  ## wheel and sdist of mlmonkey into dist/
 	@$(PY) -m build --outdir dist .
 
+lock: .environment-dev  ## make the locks from requirements*.txt: [--upgrade: renew the rest too]
+	@echo setuptools | $(LOCK) $(value ARGS) -o requirements.lock requirements.txt -
+	@echo setuptools | $(LOCK) $(value ARGS) -o requirements-dev.lock requirements-dev.txt - \
+		-c requirements.lock
+# One file for Linux and macOS, any processor, Python 3.11 and up. setuptools installs mlmonkey.
+LOCK = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--only-binary :all: --no-emit-index-url --no-annotate --custom-compile-command "make lock"
+
+audit: .environment-audit  ## known vulnerabilities in what the locks pin (asks a service)
+	@$(PY) -m src.helpers.audit $(value ARGS)
+
+licences: .environment  ## the licence of each package that the project runs with
+	@$(PY) -m src.helpers.licences
+
 clean:               ## remove caches, builds and coverage; never data, models, reports or .venv
 	@find src mlmonkey tests benchmarks notebooks -depth \( -name __pycache__ \
 		-o -name .ipynb_checkpoints \) -exec rm -rf {} + 2>/dev/null || true
@@ -88,8 +103,9 @@ clean:               ## remove caches, builds and coverage; never data, models, 
 
 ##
 ## Variables:
-##   PY_ENV=pip|none      a venv in .venv (default), or the Python that is active, as it is
-##   PYTHON=/path/python3, PIP_EXEC=pip3              programs to use instead of those found
+##   PY_ENV=pip|conda|uv  what makes .venv (default: pip, or what made it)
+##   PY_ENV=none          no .venv: the Python that is active, as it is
+##   PYTHON=/path/python3 PIP_EXEC=pip3 CONDA_EXEC=mamba   programs to use instead of those found
 ##   EXTRAS=torch,jupyter TORCH_INDEX=URL             optional packages; they stay in .venv
 ##   ARGS="..."           options of the script; python -m src.train --help lists them
 ##   COVERAGE_FLOOR=90    percent, for test
@@ -113,9 +129,12 @@ endef
 	$(call bring_environment_up_to_date)
 .environment-dev:
 	$(call bring_environment_up_to_date,dev)
+.environment-audit:
+	$(call bring_environment_up_to_date,audit)
 
 # Every target has a twin with underscores: generate_dataset is generate-dataset.
 TARGETS := $(shell sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' Makefile)
 DASHED := $(foreach target,$(TARGETS),$(if $(findstring -,$(target)),$(target)))
-.PHONY: $(TARGETS) $(subst -,_,$(DASHED)) .environment .environment-dev .tests-with-coverage
+.PHONY: $(TARGETS) $(subst -,_,$(DASHED)) .tests-with-coverage
+.PHONY: .environment .environment-dev .environment-audit
 $(foreach target,$(sort $(DASHED)),$(eval $(subst -,_,$(target)): $(target)))

@@ -19,11 +19,12 @@ PROMISED = (
     STAGES
     + (
         "help create-environment requirements init init-train lint format pytest tox "
-        "count-test-files count-report-files clean dist test test-all"
+        "count-test-files count-report-files clean dist test test-all lock audit licences"
     ).split()
 )
 # Variables of the make that runs these tests must not reach the ones under test.
-OURS = ("PY_ENV", "PIP_EXEC", "PYTHON", "EXTRAS", "TORCH_INDEX", "ARGS", "MAKEFLAGS", "MAKELEVEL")
+OURS = ("PY_ENV", "PIP_EXEC", "CONDA_EXEC", "PYTHON", "EXTRAS", "TORCH_INDEX", "ARGS", "MAKEFLAGS",
+        "MAKELEVEL")
 # What runs here are stand-ins: their lines are no coverage of the real scripts.
 CLEAN = {
     name: value
@@ -85,10 +86,9 @@ def test_help_lists_every_target_and_nothing_else(project: Path) -> None:
 
 def test_help_names_every_variable(project: Path) -> None:
     page = make(project, "help").stdout
-    (exported,) = re.findall(r"^export (.+)$", MAKEFILE, re.MULTILINE)
+    exported = re.findall(r"^export (PY_ENV .+)$", MAKEFILE, re.MULTILINE)[0]
     for variable in [*exported.split(), "ARGS", "COVERAGE_FLOOR"]:
-        if variable != "CONDA_EXEC":  # read by nothing before PY_ENV=conda exists
-            assert f"{variable}=" in page, variable
+        assert f"{variable}=" in page, variable
 
 
 @pytest.mark.parametrize("target", [target for target in TARGETS if "-" in target])
@@ -110,7 +110,8 @@ def test_a_dry_run_of_any_target_does_nothing(project: Path, target: str) -> Non
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_dry_run_prints_the_command_of_the_stage(project: Path, stage: str) -> None:
     done = make(project, "-n", stage, "ARGS=--seed 7", py_env="pip")
-    assert done.stdout.splitlines()[-1] == f"exec .venv/bin/python -m src.stages {stage} --seed 7"
+    command = f"STARTED_BY=make:$PPID exec .venv/bin/python -m src.stages {stage} --seed 7"
+    assert done.stdout.splitlines()[-1] == command
     assert "src.helpers.environment" in done.stdout
 
 
@@ -128,8 +129,9 @@ def test_two_targets_at_once_run_one_after_the_other(project: Path) -> None:
 def test_targets_make_the_environment_first(project: Path, target: str) -> None:
     plan = make(project, "-n", target, py_env="pip").stdout
     assert ("src.helpers.environment" in plan) == (not target.startswith("count-"))
-    needs_dev = target in ("test", "test-all", "pytest", "tox", "lint", "format", "dist")
+    needs_dev = target in ("test", "test-all", "pytest", "tox", "lint", "format", "dist", "lock")
     assert ("src.helpers.environment dev" in plan) == needs_dev
+    assert ("src.helpers.environment audit" in plan) == (target == "audit")
 
 
 # ----- ARGS -------------------------------------------------------------------------------------

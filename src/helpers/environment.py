@@ -1,13 +1,15 @@
 """Bring the environment up to date, and say nothing when it is: every make target starts here.
 
-    python3 -m src.helpers.environment          # what requirements.txt pins, into .venv
+    python3 -m src.helpers.environment          # what requirements.lock pins, into .venv
     python3 -m src.helpers.environment dev      # and what tests, lint and format need
 
 Read from the environment (make passes them on):
-    PY_ENV=pip|none       a venv in .venv (default), or the Python that runs this, only checked
+    PY_ENV=pip|conda|uv   what makes .venv: Python's venv (default), conda, uv
+    PY_ENV=none           use the Python that runs this; it is only checked
     EXTRAS=torch,jupyter  extras of setup.py; they accumulate in .venv
     PYTHON=/path/python3  a Python of another version than .venv's makes .venv anew
-    PIP_EXEC=pip3         another pip (22.3 or newer) to install with
+    PIP_EXEC=pip3         another pip (22.3 or newer) or uv to install with
+    CONDA_EXEC=mamba      another conda than the first of micromamba, mamba, conda on the PATH
     TORCH_INDEX=URL       package index with the wheels of torch for this processor or GPU
 
 Standard library only, and nothing slow to import while there is nothing to do.
@@ -33,6 +35,8 @@ VENV = ".venv"
 VENV_PYTHON = os.path.join(VENV, "bin", "python")
 # What .venv was made for. Contents are compared, never times: a checkout touches every file.
 STAMP = os.path.join(VENV, "ml-skeleton.json")
+NOT_INSTALLED = ("folder", "PY_ENV", "PYTHON")  # when these change, .venv is made anew
+RUNNING = "%d.%d" % sys.version_info[:2]
 
 
 class Refusal(Exception):
@@ -42,12 +46,13 @@ class Refusal(Exception):
 def main() -> int:
     os.chdir(ROOT)
     try:
-        kind = environment_kind()
+        kind = os.environ.get("PY_ENV") or "pip"
+        known_word("PY_ENV", kind, ["pip", "conda", "uv", "none"])
         extras = asked_extras()
         if kind == "none":
             check_active_python(extras)
-        elif reason_to_install(extras):
-            install_alone(extras)
+        elif reason_to_change(extras):
+            change_alone(extras)
     except Refusal as refusal:
         say("error: %s" % refusal)
         return 2
@@ -58,16 +63,6 @@ def main() -> int:
         say("environment: stopped; the next run goes on from here")
         return 130
     return 0
-
-
-def environment_kind() -> str:
-    kind = os.environ.get("PY_ENV") or "pip"
-    if kind in ("conda", "uv"):
-        raise Refusal(
-            "PY_ENV=%s is not supported yet; use PY_ENV=pip (a venv in .venv) or PY_ENV=none "
-            "(the active environment)" % kind
-        )
-    return known_word("PY_ENV", kind, ["pip", "none"])
 
 
 def asked_extras() -> list[str]:
@@ -81,95 +76,75 @@ def asked_extras() -> list[str]:
 def known_word(variable: str, word: str, known: list[str]) -> str:
     if word in known:
         return word
-    import difflib
-
-    nearest = difflib.get_close_matches(word, known, 1)
-    hint = "; did you mean %s?" % nearest[0] if nearest else ";"
-    raise Refusal("%s=%s is unknown%s known: %s" % (variable, word, hint, ", ".join(known)))
-
-
-# ----- PY_ENV=none: look, never install ---------------------------------------------------------
+    raise Refusal("%s=%s is unknown; known: %s" % (variable, word, ", ".join(known)))
 
 
 def check_active_python(extras: list[str]) -> None:
     """Name the packages that the running Python lacks; versions are the owner's business here."""
-    if sys.flags.no_site:  # make starts this with -S, which is quicker; here site-packages matter
-        import site
-
-        site.main()
     import importlib.metadata
-
-    missing = []
-    for requirement in requirements(extras):
-        try:
-            importlib.metadata.distribution(requirement)
-        except importlib.metadata.PackageNotFoundError:
-            missing.append(requirement)
-    if missing:
-        raise Refusal(
-            "%s lacks %s; run: %s -m pip install %s (or leave out PY_ENV=none: make makes .venv)"
-            % (sys.executable, ", ".join(missing), sys.executable, " ".join(sources(extras)))
-        )
-
-
-def requirements(extras: list[str]) -> list[str]:
-    """Names of the packages that the requirements files and the asked extras of setup.py state."""
     import re
+    import site
 
+    site.main()  # make starts this with -S, which is quicker; here site-packages matter
     lines = [line for file in requirements_files(extras) for line in read(file).splitlines()]
     for extra in set(extras) - {"dev"}:
         lines += extras_of_setup()[extra]
-    names = (re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line) for line in lines)
-    return [name.group() for name in names if name]
+    missing = []
+    for name in filter(None, (re.match(r"\w[\w.-]*", line) for line in lines)):
+        try:
+            importlib.metadata.distribution(name[0])
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name[0])
+    if missing:
+        raise Refusal(
+            "%s lacks %s; run: %s -m pip install %s (or leave out PY_ENV=none: make makes .venv)"
+            % (sys.executable, ", ".join(missing), sys.executable, " ".join(words_of(extras)))
+        )
 
 
-# ----- PY_ENV=pip: a venv in .venv --------------------------------------------------------------
+# ----- what is due ------------------------------------------------------------------------------
 
 
-def reason_to_install(extras: list[str]) -> str:
-    """Why .venv has to be made or changed, as the progress line says it; empty: nothing to do."""
+def reason_to_change(extras: list[str]) -> str:
+    """Why .venv has to be made or added to, as the progress line says it; empty: it is right."""
     stamp = read_stamp()
-    reason = reason_to_make_anew(stamp)
-    if reason:
-        return reason
-    if not stamp.get("complete"):
-        return "unfinished, or not made here"
-    new = [extra for extra in extras if extra not in stamp["extras"]]
-    if new:
-        return "new: %s" % ", ".join(new)
+    if not os.path.exists(VENV):
+        return "there is none yet"
+    if not python_runs(stamp):
+        return "its Python is gone, or another"
     wanted = wanted_stamp(extras, stamp)
     changed = [key for key in wanted if wanted[key] != stamp.get(key)]
+    if "complete" in changed:
+        return "unfinished, or not made here"
     return "changed: %s" % ", ".join(changed) if changed else ""
 
 
-def reason_to_make_anew(stamp: dict) -> str:
-    if not os.path.exists(VENV):
-        return "there is none yet"
-    if stamp and stamp["root"] != ROOT:
-        return "the project was moved or copied"
-    if stamp and os.environ.get("PYTHON") and stamp["python"] != list(sys.version_info[:2]):
-        return "PYTHON is another version"
-    # A Python removed or replaced under the venv's links; -I -S: 7 ms.
-    check = "import sys; v = list(sys.version_info[:2]); sys.exit(not (%s))"
-    test = "v == %s" % stamp["python"] if stamp else "v >= [3, 11]"
-    if os.spawnv(os.P_WAIT, VENV_PYTHON, [VENV_PYTHON, "-I", "-S", "-c", check % test]) != 0:
-        return "its Python does not run"
-    return ""
+def python_runs(stamp: dict) -> bool:
+    """False for a Python that was removed or replaced under the links of .venv."""
+    expected = stamp.get("PYTHON", RUNNING)
+    check = "import sys; sys.exit('%%d.%%d' %% sys.version_info[:2] != '%s')" % expected
+    # -I -S: 7 ms
+    return os.spawnv(os.P_WAIT, VENV_PYTHON, [VENV_PYTHON, "-I", "-S", "-c", check]) == 0
 
 
 def wanted_stamp(extras: list[str], stamp: dict) -> dict:
     """All that decides what is in .venv; what was asked for earlier stays."""
-    extras = sorted(set(extras) | set(stamp.get("extras", [])))
-    wanted = {"complete": True, "root": ROOT, "extras": extras}
-    wanted["python"] = stamp.get("python") or list(sys.version_info[:2])
-    wanted["TORCH_INDEX"] = os.environ.get("TORCH_INDEX") or stamp.get("TORCH_INDEX", "")
-    for file in requirements_files(extras) + ["setup.py"]:
+    asked, extras = os.environ.get, sorted(set(extras) | set(stamp.get("extras", [])))
+    wanted = {"complete": True, "folder": ROOT, "extras": extras}
+    wanted["PY_ENV"] = asked("PY_ENV") or stamp.get("PY_ENV", "pip")
+    wanted["PYTHON"] = RUNNING if asked("PYTHON") else stamp.get("PYTHON", RUNNING)
+    wanted["TORCH_INDEX"] = asked("TORCH_INDEX") or stamp.get("TORCH_INDEX", "")
+    files = requirements_files(extras)
+    for file in [*files, lock_of(files), "setup.py"]:
         wanted[file] = read(file)
     return wanted
 
 
-def install_alone(extras: list[str]) -> None:
-    """Install while no other make does; what that one did may leave nothing to do."""
+# ----- making and adding ------------------------------------------------------------------------
+
+
+def change_alone(extras: list[str]) -> None:
+    """Change .venv while no other make does; what that one did may leave nothing to do."""
     start = time.monotonic()
     with open(".venv.lock", "w") as lock:
         try:
@@ -177,38 +152,70 @@ def install_alone(extras: list[str]) -> None:
         except BlockingIOError:
             say("environment: waiting for another make that is at work on .venv")
             fcntl.flock(lock, fcntl.LOCK_EX)
-        reason = reason_to_install(extras)
+        reason = reason_to_change(extras)
         if not reason:
             return
-        install(extras, reason)
+        change(extras, reason)
     say("environment: ready in %.0f s" % (time.monotonic() - start))
 
 
-def install(extras: list[str], reason: str) -> None:
-    stamp = read_stamp()
-    # Extras whose extra was taken out of setup.py are forgotten.
-    known = extras_of_setup()
-    kept = [extra for extra in stamp.get("extras", []) if extra in known]
-    if reason_to_make_anew(stamp) or not pip_runs():
-        make_venv(reason)
-        stamp = {"TORCH_INDEX": stamp.get("TORCH_INDEX", "")}
-    stamp = dict(stamp, extras=kept)
-    stamp.setdefault("root", ROOT)
-    stamp.setdefault("python", python_of_venv())
+def change(extras: list[str], reason: str) -> None:
+    stamp, known = read_stamp(), extras_of_setup()
+    # Extras that were taken out of setup.py are forgotten.
+    stamp["extras"] = [extra for extra in stamp.get("extras", []) if extra in known]
     wanted = wanted_stamp(extras, stamp)
+    kind, extras, index = wanted["PY_ENV"], wanted["extras"], wanted["TORCH_INDEX"]
+    other_index = index != stamp.get("TORCH_INDEX", "")
+    if not can_stay(stamp, wanted):
+        make_venv(kind, reason)
     # From here until pip is done the stamp says incomplete: after a kill the next run goes on.
-    write_stamp(dict(stamp, complete=False))
-    files = sources(wanted["extras"])
-    say("environment: installing %s into .venv (%s)" % (" ".join(files), reason))
-    if "torch" in kept and wanted["TORCH_INDEX"] != stamp.get("TORCH_INDEX", ""):
-        pip(["uninstall", "--yes", "torch"])  # the same version from another index is kept by pip
-    index = ["--extra-index-url", wanted["TORCH_INDEX"]] if wanted["TORCH_INDEX"] else []
-    pip(["install", "--no-input", "--only-binary=:all:"] + index + files)
+    earlier = {"extras": stamp["extras"], "TORCH_INDEX": stamp.get("TORCH_INDEX", "")}
+    write_stamp(dict(wanted, complete=False, **earlier))
+    lock = lock_of(requirements_files(extras))
+    say("environment: installing %s into .venv (%s)" % (lock, reason))
+    install = ["install", "--only-binary=:all:"]
+    pip(kind, *install, "--require-hashes", "-r", lock)
+    if "torch" in stamp["extras"] and other_index:
+        pip(kind, "uninstall", "--yes", "torch")  # pip keeps the same version from another index
+    # Extras, and what was written into a .txt after its lock was made.
+    others = ["--extra-index-url", index] if index else []
+    pip(kind, *install, "--no-build-isolation", *others, *words_of(extras))
     write_stamp(wanted)
 
 
-def make_venv(reason: str) -> None:
-    say("environment: making .venv with Python %s (%s)" % (sys.version.split()[0], reason))
+def can_stay(stamp: dict, wanted: dict) -> bool:
+    """Whether packages can be added to this .venv, whoever made it."""
+    if any(stamp.get(key, wanted[key]) != wanted[key] for key in NOT_INSTALLED):
+        return False
+    if wanted["PY_ENV"] == "conda" != stamp.get("PY_ENV"):
+        return False  # no conda made it, or one that was killed
+    if not python_runs(stamp):
+        return False
+    if wanted["PY_ENV"] == "uv" or os.environ.get("PIP_EXEC"):
+        return True
+    return run([VENV_PYTHON, "-m", "pip", "--version"])[0] == 0  # no: its making was killed
+
+
+def make_venv(kind: str, reason: str) -> None:
+    import shutil
+
+    command = making_command(kind)
+    say("environment: making .venv with %s, Python %s (%s)" % (kind, RUNNING, reason))
+    if kind == "conda":
+        shutil.rmtree(VENV, ignore_errors=True)  # the others clear it themselves
+    code, output = run(command)
+    if code:
+        raise Refusal("%s failed: %s" % (" ".join(command), useful_line(output)))
+
+
+def making_command(kind: str) -> list[str]:
+    """The command that makes .venv with the version of the running Python."""
+    if kind == "uv":
+        return [uv(), "venv", "--clear", "--python", sys.executable, VENV]
+    if kind == "conda":
+        conda = program("CONDA_EXEC", ["micromamba", "mamba", "conda"], "micromamba or Miniforge")
+        return [conda, "create", "--yes", "--prefix", os.path.join(ROOT, VENV),
+                "--override-channels", "--channel", "conda-forge", "python=" + RUNNING, "pip"]
     without_pip = bool(os.environ.get("PIP_EXEC"))
     for module in ["venv"] + ["ensurepip"] * (not without_pip):
         try:
@@ -218,22 +225,16 @@ def make_venv(reason: str) -> None:
                 "%s has no module %s; on Debian or Ubuntu: apt install python3-venv; elsewhere "
                 "name another one: make PYTHON=/path/to/python3" % (sys.executable, module)
             )
-    command = [sys.executable, "-m", "venv", "--clear", VENV]
-    code, output = run(command + ["--without-pip"] * without_pip)
-    if code:
-        raise Refusal("%s failed: %s" % (" ".join(command), useful_line(output)))
+    return [sys.executable, "-m", "venv", "--clear", VENV] + ["--without-pip"] * without_pip
 
 
-def python_of_venv() -> list[int]:
-    check = "import sys; print(sys.version_info[0], sys.version_info[1])"
-    return [int(word) for word in run([VENV_PYTHON, "-I", "-S", "-c", check])[1].split()]
-
-
-# ----- pip --------------------------------------------------------------------------------------
-
-
-def pip(arguments: list[str]) -> None:
-    command = pip_command() + arguments
+def pip(kind: str, verb: str, *words: str) -> None:
+    if kind == "uv":
+        command = [uv(), "pip", verb, "--python", VENV_PYTHON, *words]
+    elif os.environ.get("PIP_EXEC"):
+        command = [program("PIP_EXEC", [], ""), "--python", VENV_PYTHON, verb, *words]
+    else:
+        command = [VENV_PYTHON, "-m", "pip", verb, *words]
     code, output = run(command)
     if code:
         import shlex
@@ -243,30 +244,35 @@ def pip(arguments: list[str]) -> None:
         )
 
 
-def pip_command() -> list[str]:
-    chosen = os.environ.get("PIP_EXEC")
-    if not chosen:
-        return [VENV_PYTHON, "-m", "pip"]
+def uv() -> str:
+    return program("PIP_EXEC", ["uv"], "uv (python3 -m pip install uv)")
+
+
+def program(variable: str, names: list[str], advice: str) -> str:
+    """The program that a variable names, or the first of the names that is found."""
     import shutil
 
-    if not shutil.which(chosen):
-        raise Refusal("PIP_EXEC=%s: no such program; leave it out to use .venv's own pip" % chosen)
-    return [chosen, "--python", VENV_PYTHON]
-
-
-def pip_runs() -> bool:
-    """False for a venv whose making was killed before its pip was whole."""
-    return bool(os.environ.get("PIP_EXEC")) or run(pip_command() + ["--version"])[0] == 0
+    chosen = os.environ.get(variable)
+    for name in [chosen] if chosen else names:
+        if shutil.which(name):
+            return name
+    if chosen:
+        raise Refusal("%s=%s: no such program; leave it out, or name another" % (variable, chosen))
+    raise Refusal(
+        "%s: not found; install %s, name it: make %s=/path/to/it, or use PY_ENV=pip"
+        % (", ".join(names), advice, variable)
+    )
 
 
 def run(command: list[str]) -> tuple[int, str]:
     import subprocess
 
     # PEP 517 also with an old pip: its own way would put the whole root, src included, on the path.
-    environ = dict(os.environ, PIP_USE_PEP517="1", PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_USER="0")
-    done = subprocess.run(
-        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace"
-    )
+    # uv looks for a package in one index only, unless told to choose among all as pip does.
+    ours = {"PIP_USE_PEP517": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_USER": "0",
+            "PIP_NO_INPUT": "1", "UV_INDEX_STRATEGY": "unsafe-best-match"}
+    done = subprocess.run(command, env=dict(os.environ, **ours), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, errors="replace")
     return done.returncode, done.stdout
 
 
@@ -284,13 +290,16 @@ def requirements_files(extras: list[str]) -> list[str]:
     return ["requirements.txt"] + ["requirements-dev.txt"] * ("dev" in extras)
 
 
-def sources(extras: list[str]) -> list[str]:
-    """What pip is told to install: pinned files, and this project with its other extras."""
-    words = []
-    for file in requirements_files(extras):
-        words += ["-r", file]
+def lock_of(files: list[str]) -> str:
+    """The lock of the last file, which names what the earlier ones need too."""
+    return files[-1].replace(".txt", ".lock")
+
+
+def words_of(extras: list[str]) -> list[str]:
+    """What the .txt files say, and this project with its extras, in pip's words."""
+    files = [word for file in requirements_files(extras) for word in ("-r", file)]
     others = ",".join(extra for extra in extras if extra != "dev")
-    return words + ["-e", ".[%s]" % others if others else "."]
+    return files + ["-e", ".[%s]" % others if others else "."]
 
 
 def extras_of_setup() -> dict[str, list[str]]:
@@ -314,7 +323,7 @@ def read_stamp() -> dict:
         stamp = json.loads(read(STAMP))
     except (OSError, ValueError):
         return {}
-    return stamp if isinstance(stamp, dict) and "python" in stamp else {}
+    return stamp if isinstance(stamp, dict) and "PYTHON" in stamp else {}
 
 
 def write_stamp(stamp: dict) -> None:

@@ -10,10 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import copy_project
 
 ROOT = Path(__file__).resolve().parents[2]
 # Variables of the make that runs these tests must not reach the ones under test.
-OURS = ("PY_ENV", "PIP_EXEC", "PYTHON", "EXTRAS", "TORCH_INDEX", "ARGS", "MAKEFLAGS", "MAKELEVEL")
+OURS = ("PY_ENV", "PIP_EXEC", "CONDA_EXEC", "PYTHON", "EXTRAS", "TORCH_INDEX", "ARGS", "MAKEFLAGS",
+        "MAKELEVEL")
 CLEAN = {name: value for name, value in os.environ.items() if name not in OURS}
 
 SETUP = """
@@ -33,6 +35,8 @@ def project(tmp_path: Path) -> Path:
     (root / "setup.py").write_text(SETUP)
     (root / "requirements.txt").write_text("# core\npytest==9  # to be found here\n")
     (root / "requirements-dev.txt").write_text("-r requirements.txt\ncoverage==7\n")
+    for name in ("requirements.lock", "requirements-dev.lock"):
+        (root / name).write_text("pytest==9 --hash=sha256:0\n")
     return root
 
 
@@ -57,12 +61,16 @@ def environment(
     )
 
 
-def calls(fake_pip: Path) -> list[str]:
+def calls(program: Path) -> list[str]:
     """What pip was asked since the last look."""
-    log = Path(f"{fake_pip}.calls")
+    log = Path(f"{program}.calls")
     lines = log.read_text().splitlines() if log.exists() else []
     log.unlink(missing_ok=True)
     return lines
+
+
+LOCKED = "--python .venv/bin/python install --only-binary=:all: --require-hashes -r "
+REST = "--python .venv/bin/python install --only-binary=:all: --no-build-isolation "
 
 
 def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
@@ -84,9 +92,7 @@ def test_an_environment_up_to_date_asks_pip_nothing_and_prints_nothing(
     first = environment(project, PIP_EXEC=fake_pip)
     assert first.returncode == 0, first.stderr
     assert "making .venv" in first.stderr and "ready in" in first.stderr
-    (call,) = calls(fake_pip)
-    assert call.startswith("--python .venv/bin/python install ")
-    assert call.endswith("--only-binary=:all: -r requirements.txt -e .")
+    assert calls(fake_pip) == [LOCKED + "requirements.lock", REST + "-r requirements.txt -e ."]
 
     for file in project.glob("*.txt"):
         file.touch()  # time alone decides nothing
@@ -97,23 +103,24 @@ def test_an_environment_up_to_date_asks_pip_nothing_and_prints_nothing(
 
 def test_a_changed_file_is_installed_again(project: Path, fake_pip: Path) -> None:
     environment(project, PIP_EXEC=fake_pip)
-    for name in ("requirements.txt", "setup.py"):
+    for name in ("requirements.txt", "requirements.lock", "setup.py"):
         calls(fake_pip)
         with open(project / name, "a") as file:
             file.write("# changed\n")
         done = environment(project, PIP_EXEC=fake_pip)
         assert f"(changed: {name})" in done.stderr
         assert "making" not in done.stderr
-        assert len(calls(fake_pip)) == 1
+        assert len(calls(fake_pip)) == 2
 
 
 def test_extras_accumulate(project: Path, fake_pip: Path) -> None:
     environment(project, "dev", PIP_EXEC=fake_pip)
-    assert calls(fake_pip)[0].endswith("-r requirements.txt -r requirements-dev.txt -e .")
+    files = "-r requirements.txt -r requirements-dev.txt"
+    assert calls(fake_pip) == [LOCKED + "requirements-dev.lock", REST + f"{files} -e ."]
     environment(project, PIP_EXEC=fake_pip)
     assert calls(fake_pip) == []
     environment(project, PIP_EXEC=fake_pip, EXTRAS="torch, jupyter")
-    assert calls(fake_pip)[0].endswith("-r requirements-dev.txt -e .[jupyter,torch]")
+    assert calls(fake_pip)[1].endswith("-r requirements-dev.txt -e .[jupyter,torch]")
     environment(project, "dev", PIP_EXEC=fake_pip, EXTRAS="jupyter")
     assert calls(fake_pip) == []
 
@@ -123,17 +130,17 @@ def test_an_extra_taken_out_of_setup_is_forgotten(project: Path, fake_pip: Path)
     (project / "setup.py").write_text('EXTRAS = {"dev": ["pytest"]}\n')
     calls(fake_pip)
     assert environment(project, PIP_EXEC=fake_pip).returncode == 0
-    assert calls(fake_pip)[0].endswith("-r requirements.txt -e .")
+    assert calls(fake_pip)[1].endswith("-r requirements.txt -e .")
 
 
 def test_another_torch_index_replaces_torch(project: Path, fake_pip: Path) -> None:
     environment(project, PIP_EXEC=fake_pip, EXTRAS="torch", TORCH_INDEX="file:///cpu")
-    assert "--extra-index-url file:///cpu" in calls(fake_pip)[0]
+    assert "--extra-index-url file:///cpu" in calls(fake_pip)[1]
     environment(project, PIP_EXEC=fake_pip)  # none given: what was chosen stays
     assert calls(fake_pip) == []
     done = environment(project, PIP_EXEC=fake_pip, TORCH_INDEX="file:///gpu")
     assert "changed: TORCH_INDEX" in done.stderr
-    uninstall, install = calls(fake_pip)
+    _, uninstall, install = calls(fake_pip)
     assert uninstall.endswith("uninstall --yes torch")
     assert "--extra-index-url file:///gpu" in install
 
@@ -146,7 +153,7 @@ def test_a_killed_installation_is_gone_on_with(project: Path, fake_pip: Path) ->
     calls(fake_pip)
     done = environment(project, PIP_EXEC=fake_pip)
     assert done.returncode == 0 and "making" not in done.stderr
-    assert calls(fake_pip)[0].endswith("-r requirements.txt -e .[jupyter]")
+    assert calls(fake_pip)[1].endswith("-r requirements.txt -e .[jupyter]")
     assert environment(project, PIP_EXEC=fake_pip).stderr == ""
 
 
@@ -155,8 +162,8 @@ def test_a_moved_project_gets_a_new_venv(project: Path, fake_pip: Path) -> None:
     calls(fake_pip)
     moved = project.rename(project.parent / "moved here")
     done = environment(moved, PIP_EXEC=fake_pip)
-    assert "making .venv" in done.stderr and "moved or copied" in done.stderr
-    assert "requirements-dev.txt" in calls(fake_pip)[0]  # what was asked for earlier comes along
+    assert "making .venv" in done.stderr and "(changed: folder)" in done.stderr
+    assert "requirements-dev.txt" in calls(fake_pip)[1]  # what was asked for earlier comes along
     assert environment(moved, PIP_EXEC=fake_pip).stderr == ""
 
 
@@ -166,7 +173,7 @@ def test_a_venv_whose_python_is_broken_is_made_anew(project: Path, fake_pip: Pat
     python.unlink()
     python.symlink_to("/nowhere/python3.11")
     done = environment(project, PIP_EXEC=fake_pip)
-    assert done.returncode == 0 and "its Python does not run" in done.stderr
+    assert done.returncode == 0 and "its Python is gone" in done.stderr
     assert subprocess.run([python, "-c", "pass"]).returncode == 0
 
 
@@ -174,10 +181,41 @@ def test_another_python_asked_for_makes_the_venv_anew(project: Path, fake_pip: P
     environment(project, PIP_EXEC=fake_pip)
     stamp = project / ".venv" / "ml-skeleton.json"
     content = json.loads(stamp.read_text())
-    stamp.write_text(json.dumps(content | {"python": [3, 99]}))
+    stamp.write_text(json.dumps(content | {"PYTHON": "3.99"}))
     done = environment(project, PIP_EXEC=fake_pip, PYTHON=sys.executable)
-    assert "PYTHON is another version" in done.stderr
-    assert json.loads(stamp.read_text())["python"] == list(sys.version_info[:2])
+    assert "making .venv" in done.stderr and "its Python is gone, or another" in done.stderr
+    assert json.loads(stamp.read_text())["PYTHON"] == "%d.%d" % sys.version_info[:2]
+
+
+def test_the_kind_of_environment_stays_until_another_is_asked_for(
+    project: Path, fake_pip: Path
+) -> None:
+    first = environment(project, PIP_EXEC=fake_pip)
+    assert "with pip" in first.stderr
+    stamp = project / ".venv" / "ml-skeleton.json"
+    stamp.write_text(stamp.read_text().replace('"pip"', '"uv"'))
+    assert environment(project).stderr == ""
+    done = environment(project, PY_ENV="pip", PIP_EXEC=fake_pip)
+    assert "making .venv with pip" in done.stderr and "(changed: PY_ENV)" in done.stderr
+
+
+def test_conda_makes_the_environment_and_pip_fills_it(
+    project: Path, fake_pip: Path, tmp_path: Path
+) -> None:
+    """conda itself is no pip package: a program that takes its words stands in for it here."""
+    conda = tmp_path / "conda"
+    add_program(tmp_path, "conda", f'echo "$*" >> "$0.calls"; "{sys.executable}" -m venv "$4"')
+    done = environment(project, PY_ENV="conda", CONDA_EXEC=conda, PIP_EXEC=fake_pip)
+    assert done.returncode == 0 and "making .venv with conda" in done.stderr, done.stderr
+    version = "%d.%d" % sys.version_info[:2]
+    assert calls(conda) == [f"create --yes --prefix {project}/.venv --override-channels "
+                            f"--channel conda-forge python={version} pip"]
+    assert calls(fake_pip) == [LOCKED + "requirements.lock", REST + "-r requirements.txt -e ."]
+    assert environment(project).stderr == ""  # nobody has to say PY_ENV=conda again
+    failing = environment(project, PY_ENV="pip", PIP_EXEC=fake_pip, BEHAVIOUR="exit 1")
+    assert failing.returncode == 2
+    add_program(tmp_path, "conda", "echo no such channel; exit 1")
+    refused(environment(project, PY_ENV="conda", CONDA_EXEC=conda), "failed: no such channel")
 
 
 def test_a_second_make_waits_for_the_first(project: Path, fake_pip: Path) -> None:
@@ -206,20 +244,23 @@ def test_a_failing_pip_is_one_line_with_the_command(project: Path, fake_pip: Pat
     assert "Looking" not in done.stderr
     calls(fake_pip)
     assert environment(project, PIP_EXEC=fake_pip).returncode == 0
-    assert len(calls(fake_pip)) == 1
+    assert len(calls(fake_pip)) == 2
 
 
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        ({"PY_ENV": "nnone"}, ["PY_ENV=nnone", "did you mean none?", "known: pip, none"]),
-        ({"PY_ENV": "docker"}, ["PY_ENV=docker", "known: pip, none"]),
-        ({"PY_ENV": "conda"}, ["PY_ENV=conda is not supported yet", "PY_ENV=pip", "PY_ENV=none"]),
-        ({"EXTRAS": "dev,torhc"}, ["EXTRAS=torhc", "did you mean torch?", "dev, jupyter, torch"]),
+        ({"PY_ENV": "nnone"}, ["PY_ENV=nnone is unknown; known: pip, conda, uv, none"]),
+        ({"EXTRAS": "dev,torhc"}, ["EXTRAS=torhc is unknown; known: dev, jupyter, torch"]),
         ({"PIP_EXEC": "/no where/pip"}, ["PIP_EXEC=/no where/pip", "no such program"]),
+        ({"PY_ENV": "conda", "PATH": "/no"}, ["conda: not found; install", "CONDA_EXEC=", "=pip"]),
+        ({"PY_ENV": "conda", "CONDA_EXEC": "/no"}, ["CONDA_EXEC=/no: no such program"]),
+        ({"PY_ENV": "uv", "PATH": "/no"}, ["uv: not found; install", "PIP_EXEC=", "PY_ENV=pip"]),
     ],
 )
-def test_unknown_words(project: Path, variables: dict[str, str], words: list[str]) -> None:
+def test_unknown_words_and_missing_programs(
+    project: Path, variables: dict[str, str], words: list[str]
+) -> None:
     refused(environment(project, **variables), *words)
 
 
@@ -297,7 +338,7 @@ def test_a_newer_python_is_found_behind_an_old_one(
     add_program(programs, "python3.12", f'exec "{sys.executable}" "$@"')
     done = make(project, programs, f"PIP_EXEC={fake_pip}")
     assert done.returncode == 0, done.stderr
-    assert len(calls(fake_pip)) == 1
+    assert len(calls(fake_pip)) == 2
     refused(make(project, programs, "PY_ENV=none"), "python3 is Python 3.8.18")
 
 
@@ -313,29 +354,31 @@ def test_old_pythons_can_read_the_file_as_far_as_the_refusal() -> None:
 
 # ----- for real ---------------------------------------------------------------------------------
 
+UV = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+CONDA = next(filter(None, map(shutil.which, ("micromamba", "mamba", "conda"))), None)
+
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git clone")
-def test_a_fresh_clone_gets_an_environment_that_works(tmp_path: Path) -> None:
-    clone = tmp_path / "a fresh clone"
-    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    files = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for file in filter(None, files.split("\0")):
-        if (ROOT / file).is_file():
-            (clone / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / file, clone / file)
-
-    command = ["make", "init", f"PYTHON={sys.executable}"]
-    first = subprocess.run(command, cwd=clone, env=CLEAN, capture_output=True, text=True)
-    assert first.returncode == 0, first.stderr
-    assert "environment ready: Python" in first.stdout
-
+@pytest.mark.parametrize(
+    ("kind", "programs"),
+    [
+        pytest.param("uv", {"PIP_EXEC": UV}, marks=pytest.mark.skipif(not UV, reason="no uv")),
+        pytest.param(
+            "conda", {"CONDA_EXEC": CONDA}, marks=pytest.mark.skipif(not CONDA, reason="no conda")
+        ),
+    ],
+)
+def test_uv_and_conda_make_an_environment_that_trains(
+    tmp_path: Path, kind: str, programs: dict[str, str]
+) -> None:
+    folder = copy_project(tmp_path / "my prøject")
+    variables = CLEAN | programs | {"PYTHON": sys.executable}
+    for words in (["train", f"PY_ENV={kind}"], ["prediction"]):  # the kind is remembered
+        done = subprocess.run(
+            ["make", *words], cwd=folder, env=variables, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "environment" not in done.stderr
     # From elsewhere: mlmonkey is installed, and nothing called src.
-    check = (
-        "import importlib.util, pandas, sklearn, duckdb, mlmonkey\n"
-        "assert importlib.util.find_spec('src') is None"
-    )
-    subprocess.run([clone / ".venv/bin/python", "-c", check], cwd=tmp_path, env=CLEAN, check=True)
-
-    second = subprocess.run(command, cwd=clone, env=CLEAN, capture_output=True, text=True)
-    assert second.stderr == ""
+    check = "import importlib.util, mlmonkey; assert importlib.util.find_spec('src') is None"
+    subprocess.run([folder / ".venv/bin/python", "-c", check], cwd=tmp_path, env=CLEAN, check=True)
