@@ -42,7 +42,7 @@ OUTPUT = "data/predictions/kills.csv"
 # each run has work to do: another table under the same name, another seed
 STAGES = {
     "generate-dataset": f"--data {TABLE}",
-    "train": "--no-report --set max_iter=20 --folds 3 --seed",
+    "train": "--model boosting --no-report --set max_iter=20 --folds 3 --seed",
     "prediction": f"--model-name iris --input {TABLE} --keep all --output {OUTPUT}",
     "report": "--all",
 }

@@ -25,20 +25,27 @@ class Recipe(NamedTuple):
     threads: int
     functions: list[str]
 
-    def build(self, X: pd.DataFrame) -> Any:
-        """An unfitted pipeline for a table like X."""
+    def make_estimator(self) -> tuple[Any, str]:
+        """The unfitted estimator with its parameters, and the style of table it wants.
+
+        Raises:
+            UserError: for a parameter that it hasn't.
+        """
         estimator, style = MODELS[self.algorithm](self.task, self.seed, self.threads)
         known = estimator.get_params()
         for name in self.parameters:
             if name not in known:
-                raise UserError(f"--set {name}: {type(estimator).__name__} has no such parameter"
-                                f"{nearest(name, known)}")
-        return build_pipeline(estimator.set_params(**self.parameters), style, X, self.functions)
+                raise UserError(f"--set {name}: {type(estimator).__name__} (--model "
+                                f"{self.algorithm}) has no such parameter{nearest(name, known)}")
+        return estimator.set_params(**self.parameters), style
+
+    def build(self, X: pd.DataFrame) -> Any:
+        """An unfitted pipeline for a table like X."""
+        return build_pipeline(*self.make_estimator(), X, self.functions)
 
     def members(self) -> int:
         """How many estimators are fitted in each fold."""
-        estimator, _ = MODELS[self.algorithm](self.task, self.seed, self.threads)
-        return len(getattr(estimator.set_params(**self.parameters), "members", [1]))
+        return len(getattr(self.make_estimator()[0], "members", [1]))
 
     def fit(self, X: pd.DataFrame, y: np.ndarray, **more: Any) -> Any:
         """A pipeline fitted on X (n, features) and y (n,).
