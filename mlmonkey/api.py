@@ -3,7 +3,7 @@
     app = create_app(store.load(identifier))
 
 | route         | answer                                                                        |
-| POST /predict | labels or numbers, probabilities when asked                                   |
+| POST /predict | labels or numbers; when asked probabilities, intervals, what is unusual       |
 | GET /health   | this process is alive                                                         |
 | GET /ready    | the model is loaded and its golden rows gave the numbers of training          |
 | GET /info     | what clients need: columns, categories, ranges, an example row, scores, limits |
@@ -27,24 +27,16 @@ import orjson
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
+from mlmonkey.conformal import NoInterval, largest_level, threshold, widen
+from mlmonkey.question import Problem, as_sent, read_body, read_question
 from mlmonkey.redact import traceback_without_cells
-from mlmonkey.schema import RowError, example_row, frame_from_rows, short
+from mlmonkey.schema import RowError, example_row, frame_from_rows
 from mlmonkey.store import LoadedModel
+from mlmonkey.unusual import find_unusual
 
 MAX_BYTES = 16 * 2**20  # of one body, read into memory whole
 MAX_ROWS = 50_000  # of one request: about a second of one worker, which answers nobody else then
 PAGE = Path(__file__).with_name("try_page.html")
-FEATURES = "a list of rows, each a list or a record, or one row"
-# not JSON (RFC 8259), yet what several languages write for a missing or overflown number
-NOT_FINITE = re.compile(r"-?(nan|inf)", re.IGNORECASE)
-
-
-class Problem(Exception):
-    """What is wrong with a request, and the status that says so; `more` goes into the answer."""
-
-    def __init__(self, status: int, detail: str, **more: Any) -> None:
-        super().__init__(detail)
-        self.status, self.detail, self.more = status, detail, more
 
 
 def create_app(model: LoadedModel | None, release: Mapping[str, Any],
@@ -71,6 +63,7 @@ def create_app(model: LoadedModel | None, release: Mapping[str, Any],
     app.add_url_rule("/", "page", lambda: Response(page, mimetype="text/html", headers=policy))
     app.register_error_handler(Problem, lambda problem: as_problem(
         problem.status, problem.detail, problem.more))
+    app.register_error_handler(NoInterval, lambda error: as_problem(422, str(error), {}))
     app.register_error_handler(RowError, lambda error: as_problem(422, str(error), {
         "row": error.row, "column": error.column, "value": as_sent(error.value),
         "expected": error.expected}))
@@ -118,63 +111,28 @@ class Endpoint:
 
         With "probabilities": true the answer holds them as one list per row in the order of its
         "classes": a class may be a number or a boolean, which no JSON key can be, and long answers
-        don't repeat the names in each row.
+        don't repeat the names in each row. "interval": 0.9 adds "lower" and "upper", or the "set"
+        of each row; "unusual": true a list per row.
         """
         began = time.perf_counter()
         model, release, _ = self.require()
-        rows, asked, unknown = read_question(read_body(), self.limits["max_rows"])
-        if asked and model.classes is None:
+        asked = read_question(read_body(), self.limits["max_rows"])
+        if asked.probabilities and model.classes is None:
             raise Problem(422, f"{model.identifier} predicts a number, which has no probabilities; "
                           "leave the key out")
-        frame, ignored = frame_from_rows(rows, model.metadata["schema"])
-        labels, probabilities = model.predict(frame)
-        answer = {"release": release, "result": labels.tolist()}
-        if asked:
-            answer |= {"probabilities": probabilities.tolist(), "classes": model.classes}
-        if ignored + unknown:
-            answer["ignored_keys"] = ignored + unknown
+        limit = threshold(model.metadata, asked.interval) if asked.interval else None
+        frame, ignored = frame_from_rows(asked.rows, model.metadata["schema"])
+        found = model.predict(frame)
+        answer = {"release": release, "result": found.labels.tolist()}
+        if asked.probabilities:
+            answer |= {"probabilities": found.probabilities.tolist(), "classes": model.classes}
+        if limit is not None:
+            answer |= widen(found, limit, model.classes)
+        if asked.unusual:
+            answer["unusual"] = find_unusual(frame, model.metadata)
+        if ignored + asked.unknown:
+            answer["ignored_keys"] = ignored + asked.unknown
         return as_json(answer | {"timing": round(time.perf_counter() - began, 6)})
-
-
-def read_body() -> Any:
-    """The request's JSON.
-
-    Raises:
-        Problem: 415 for other content, 400 for what is no JSON, 422 for infinite numbers.
-    """
-    kind, charset = request.mimetype, request.mimetype_params.get("charset", "utf-8").lower()
-    coding = request.headers.get("Content-Encoding", "identity")
-    if kind != "application/json" or charset not in ("utf-8", "utf8") or coding != "identity":
-        said = ", ".join(filter(None, [request.content_type, coding.replace("identity", "")]))
-        raise Problem(415, f"the content is {short(said or 'of no stated type')}, expected "
-                      "application/json in UTF-8, not compressed", expected="application/json")
-    try:
-        return orjson.loads(request.get_data(cache=False))
-    except orjson.JSONDecodeError as error:
-        # the position is that of the word, or of the sign's next letter
-        if NOT_FINITE.match(error.doc, error.pos) or "number is infinity" in error.msg:
-            raise Problem(422, f"a number is not finite: {error}; write null for a missing value",
-                          expected="a finite number, or null") from None
-        raise Problem(400, f"the body is not JSON: {error}") from None
-
-
-def read_question(body: Any, max_rows: int) -> tuple[list[Any], bool, int]:
-    """Rows, whether probabilities are asked for, and how many other keys there are."""
-    if not isinstance(body, dict) or "features" not in body:
-        raise Problem(422, 'the body must be an object with the key "features"',
-                      expected='{"features": ...}: ' + FEATURES)
-    rows, asked = body["features"], body.get("probabilities", False)
-    if not isinstance(asked, bool):
-        raise Problem(422, '"probabilities" must be true or false', expected="true or false")
-    if isinstance(rows, dict) or (isinstance(rows, list) and rows
-                                  and not isinstance(rows[0], (list, dict))):
-        rows = [rows]
-    if not isinstance(rows, list) or not rows:
-        raise Problem(422, f'"features" holds no row: it is {short(rows)}', expected=FEATURES)
-    if len(rows) > max_rows:
-        raise Problem(413, f"{len(rows):,} rows in one request; at most {max_rows:,} are answered: "
-                      "send them in parts, or use make prediction", max_rows=max_rows)
-    return rows, asked, len(body.keys() - {"features", "probabilities"})
 
 
 def describe(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,7 +143,8 @@ def describe(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {"model_name": metadata["model_name"], "model_version": metadata["model_version"],
             "model_type": metadata["model_type"], "task": metadata["task"], "target": target,
             "features": describe_features(metadata["schema"], example), "example": example,
-            "scores": metadata["scores"], "timestamp": metadata["timestamp"]}
+            "scores": metadata["scores"], "largest_interval": largest_level(metadata),
+            "timestamp": metadata["timestamp"]}
 
 
 def describe_features(schema: Sequence[Mapping[str, Any]],
@@ -236,13 +195,6 @@ def on_fault(error: Exception) -> Response:
     current_app.logger.error(traceback_without_cells(error))
     return as_problem(500, "the model's code failed on this request; the server's log says where",
                       {})
-
-
-def as_sent(value: Any) -> Any:
-    """A refused value as it came, or shortened."""
-    if isinstance(value, (list, dict)) or (isinstance(value, str) and len(value) > 60):
-        return short(value)
-    return value
 
 
 def as_json(content: Any, status: int = 200, kind: str = "application/json") -> Response:

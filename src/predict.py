@@ -10,7 +10,6 @@ which input, how many records. Without --input the model's hold-out rows are sco
 
 import csv
 import tempfile
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ from src.helpers.configuration import Config, script
 from src.helpers.choosing import choose, load_chosen, model_options
 from src.helpers.datasets import read_profile
 from src.helpers.output import check_output, shown
-from src.helpers.progress import bar
 from src.settings import load_settings, relative
 
 FORMATS = (".csv", ".parquet")
@@ -37,6 +35,10 @@ FORMATS = (".csv", ".parquet")
               help="Where the answers go, .csv or .parquet.  [default: in data/predictions]")
 @model_options
 @click.option("--keep", help="Input columns to put first, such as id,name; or all.")
+@click.option("--interval", type=click.FloatRange(0, 1, min_open=True, max_open=True),
+              help="Add lower and upper, or the set of classes, that hold this share of truths.")
+@click.option("--unusual/--no-unusual", default=False,
+              help="Add which columns of a row lie outside what the model's table held.")
 @escape_option
 @click.option("--delimiter", default="auto", help="Of this file, where it differs from the data.",
               type=click.Choice(["auto", "comma", "semicolon", "tab", "pipe"]))
@@ -45,20 +47,25 @@ FORMATS = (".csv", ".parquet")
 def main(config: Config) -> int:
     """Score a file: prediction, probability of each class, and an error text where there is none.
 
+    How sure an answer is: --interval 0.9; what is strange about a row: --unusual.
+
     Example: make prediction ARGS="--input data/raw/penguins.csv --model-name penguins"
     """
     import duckdb
 
+    from mlmonkey.conformal import threshold
+    from src.helpers.answers import Answers
     from src.helpers.batches import MEMORY_LIMIT, open_hold_out, open_input
     output = choose_output(config)
     model = load_chosen(config)
     keep = [name.strip() for name in (config.keep or "").split(",") if name.strip()]
     escape = config.escape and output.suffix == ".csv"  # no spreadsheet runs Parquet
-    counts = {"records": 0, "errors": 0, "seconds": 0.0}
+    limit = threshold(model.metadata, config.interval) if config.interval else None
+    answers = Answers(model, limit, config.unusual)
     about: dict[str, Any] = {"model": model.metadata["model_identifier"],
                              "model_name": model.identifier.name,
                              "model_version": model.identifier.version,
-                             "formulas": treatment(escape)}
+                             "interval": config.interval, "formulas": treatment(escape)}
     with tempfile.TemporaryDirectory() as workspace, \
             duckdb.connect(config={"memory_limit": MEMORY_LIMIT,
                                    "temp_directory": workspace}) as connection:
@@ -74,15 +81,17 @@ def main(config: Config) -> int:
             about["input"] = {"path": relative(source.path), "sha256": source.sha256,
                               "records": vars(source.account)}
         if output.suffix == ".parquet":
-            check_distinct([*(source.columns if keep == ["all"] else keep), *answer_types(model)])
+            check_distinct([*(source.columns if keep == ["all"] else keep), *answers.types])
         replaced = ", which it replaced" if output.exists() else ""
-        with whole_files(output, output.with_name(output.name + ".json")) as (answers, beside):
-            write_answers(answers, answered(source.batches, model, counts, source.account.records),
-                          source.types | answer_types(model))
-            about |= {"output": {"file": output.name, "sha256": sha256_of(answers)}}
-            beside.write_text(as_json(about | {"counts": counts}), encoding="utf-8")
+        with whole_files(output, output.with_name(output.name + ".json")) as (rows, beside):
+            write_answers(rows, answers.frames(source.batches, source.account.records),
+                          source.types | answers.types)
+            about |= {"output": {"file": output.name, "sha256": sha256_of(rows)}}
+            beside.write_text(as_json(about | {"counts": answers.counts}), encoding="utf-8")
+    counts = answers.counts
+    unusual = f"{counts['unusual']:,} unusual, " if config.unusual else ""
     print(f"predictions: {shown(output)}{replaced}, {counts['records']:,} records, "
-          f"{counts['errors']:,} without an answer, {counts['seconds']:.1f} s")
+          f"{counts['errors']:,} without an answer, {unusual}{counts['seconds']:.1f} s")
     return int(counts["errors"] > config.max_rejects * counts["records"])
 
 
@@ -105,53 +114,6 @@ def say_ignored(source: Any, metadata: dict[str, Any]) -> None:
     ignored = [name for name in source.ignored if name != metadata["target"]["name"]]
     if ignored:
         print(f"note: ignored columns that the model doesn't know: {', '.join(ignored)}")
-
-
-def answered(batches: Iterable[Any], model: Any, counts: dict[str, Any],
-             total: int) -> Iterable[Any]:
-    """A frame of answers per batch; a row with an error has no answer."""
-    import numpy as np
-    import pandas as pd
-    started = time.perf_counter()
-    names = [f"probability_{label}" for label in model.classes or []]
-    with bar(total, unit=" records", unit_scale=True) as shown_records:
-        for batch in batches:
-            fine = batch.errors == ""
-            # labels are objects: 1 must not become 1.0 because a row beside it has no answer
-            labels = np.full(len(fine), None, dtype=object if names else np.float64)
-            probabilities = np.full((len(fine), len(names)), np.nan)
-            if fine.any():
-                answer = model.predict(batch.X[fine])
-                labels[fine] = answer.labels
-                if names:
-                    probabilities[fine] = answer.probabilities
-            answers = pd.DataFrame(probabilities, columns=names)
-            answers.insert(0, "prediction", labels)
-            kept = batch.kept.reset_index(drop=True)
-            kept.columns = free_names(list(kept.columns), ["prediction", *names, "error"])
-            counts["records"] += len(fine)
-            counts["errors"] += int((~fine).sum())
-            shown_records.update(len(fine))
-            yield pd.concat([kept, answers], axis=1).assign(error=batch.errors)
-    counts["seconds"] = round(time.perf_counter() - started, 3)
-
-
-def free_names(names: list[str], taken: list[str]) -> list[str]:
-    """Names of input columns that are none of the answers', and none twice."""
-    free: list[str] = []
-    for name in names:
-        while name in taken or name in free:
-            name += "_input"
-        free.append(name)
-    return free
-
-
-def answer_types(model: Any) -> dict[str, str]:
-    """The columns of answers and their SQL types."""
-    kinds = {"text": "VARCHAR", "boolean": "BOOLEAN", "integer": "BIGINT", "number": "DOUBLE"}
-    label = kinds[model.metadata["target"]["dtype"]] if model.classes else "DOUBLE"
-    return {"prediction": label, "error": "VARCHAR"} | {
-        f"probability_{name}": "DOUBLE" for name in model.classes or []}
 
 
 def check_distinct(names: list[str]) -> None:

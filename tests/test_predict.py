@@ -2,8 +2,10 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import Run, assert_refused, read_metadata
 
@@ -123,7 +125,69 @@ def test_a_large_file_is_read_in_batches(trained: Path, tmp_path: Path, run_stag
     assert answers[30_001:] == ["virginica", *["setosa", "virginica"] * 9_999]
 
 
+def noisy_rows(task: str, count: int, seed: int) -> list[list[object]]:
+    """Rows a, b, y of which nobody could tell y exactly."""
+    random = np.random.default_rng(seed)
+    a, b = random.uniform(-1, 1, count), random.choice(["north", "south"], count)
+    y = 3 * a + (b == "north") + random.gumbel(0, 0.5, count)
+    if task == "classification":
+        y = np.array(["low", "middle", "high|er"])[np.digitize(y, [-0.5, 1.5])]
+    return [list(row) for row in zip(a.tolist(), b.tolist(), y.tolist())]
+
+
+def coverage(project: Path, run_stage: Run, task: str, *words: str) -> float:
+    """The share of fresh rows whose truth lies in the interval or set asked for with 0.9."""
+    header: list[object] = ["a", "b", "y"]
+    table = write_csv(project / "data/raw" / f"{task}.csv", [header, *noisy_rows(task, 500, 0)])
+    fresh = write_csv(project / "fresh.csv", [header, *noisy_rows(task, 1000, 1)])
+    run_stage(project, "train", "--data", table, "--target", "y", "--no-report", *words)
+    run_stage(project, "prediction", "--input", fresh, "--output", project / "out.csv", "--keep",
+              "y", "--interval", "0.9")
+    rows = read_csv(project / "out.csv")
+    if task == "regression":
+        held = [float(row["lower"]) <= float(row["y"]) <= float(row["upper"]) for row in rows]
+    else:
+        held = [row["y"].replace("|", r"\|") in re.split(r"(?<!\\)\|", row["set"]) for row in rows]
+    return sum(held) / len(held)
+
+
+@pytest.mark.parametrize(("task", "model"), [
+    ("regression", "boosting"), ("classification", "boosting"),
+    *(pytest.param(task, model, marks=pytest.mark.slow)
+      for task in ("regression", "classification") for model in ("auto", "forest", "linear"))])
+def test_nine_of_ten_truths_that_nobody_saw_lie_in_an_interval_of_09(
+        project: Path, run_stage: Run, task: str, model: str) -> None:
+    fewer = ("--set", "max_iter=30") if model == "boosting" else ()
+    assert 0.86 < coverage(project, run_stage, task, "--model", model, *fewer) < 0.94
+
+
+def test_records_without_an_answer_have_no_interval(trained: Path, tmp_path: Path,
+                                                    run_stage: Run) -> None:
+    import duckdb
+    header = "island,bill_length_mm,bill_depth_mm,flipper_length_mm,body_mass_g,sex,year\n"
+    table = tmp_path / "new.csv"
+    table.write_text(header + "Atlantis,40,18.5,190.5,4e3,,2031\nBiscoe,x,18.5,190,4000,male,2008\n"
+                     "Biscoe,40,18.5,190,4000,male,2008\n")
+    words = ("prediction", "--model-name", "penguins", "--input", table, "--max-rejects", 1,
+             "--interval", 0.9, "--unusual", "--output")
+    done = run_stage(trained, *words, tmp_path / "out.csv")
+    assert "3 records, 1 without an answer, 1 unusual" in done.stdout
+    rows = read_csv(tmp_path / "out.csv")
+    assert list(rows[0]) == ["prediction", "set", "probability_Adelie", "probability_Chinstrap",
+                             "probability_Gentoo", "unusual", "error"]
+    assert rows[0]["unusual"] == "column island: never seen; column year: above 2009"
+    assert rows[1]["set"] == rows[1]["unusual"] == "" and rows[1]["error"]
+    assert rows[2]["set"] == rows[2]["prediction"] and rows[2]["unusual"] == ""
+    about = json.loads((tmp_path / "out.csv.json").read_text())
+    assert about["interval"] == 0.9 and about["counts"]["unusual"] == 1
+    run_stage(trained, *words, tmp_path / "out.parquet")
+    assert [row[1] or "" for row in duckdb.sql(f"FROM '{tmp_path / 'out.parquet'}'").fetchall()
+            ] == [row["set"] for row in rows]
+
+
 @pytest.mark.parametrize(("words", "parts"), [
+    (("--interval", "90"), ("--interval", "0<x<1")),
+    (("--interval", "0.999"), ("iris-v1 goes up to 0.99", "120 rows")),
     (("--input", "nope.csv"), ("nope.csv",)),
     (("--input", "data/raw"), ("is a folder",)),
     (("--input", "data/raw/cars.csv"), ("lacks the column(s) 'sepal_length', 'sepal_width'",)),

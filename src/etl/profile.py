@@ -28,7 +28,8 @@ def profile_columns(connection: Any, table: str, private: Sequence[str]) -> list
             continue
         describe = _describe_texts if feature["dtype"] == "text" else _describe_values
         present, content = describe(connection, table, identifier(name), feature["dtype"])
-        share = round(1 - present / rows, 6) if rows else 0.0
+        # 0 is said only of a column without a gap
+        share = max(round(1 - present / rows, 6), 1e-6) if present < rows else 0.0
         features.append(feature | {"missing_share": share} | content)
     return features
 

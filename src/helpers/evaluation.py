@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import log_loss, r2_score
 
+from mlmonkey.conformal import intervals_block
 from mlmonkey.golden import Prediction, predict_with
 from src.helpers.configuration import Config
 from src.helpers.recipe import Recipe, learns_in_folds
@@ -22,10 +23,11 @@ IMPORTANCE_ROUNDS = 500  # predictions in all: with many columns each is permute
 
 
 class Evaluation(NamedTuple):
-    """Scores of a model or dummy, and what the report draws."""
+    """Scores of a model or dummy, what the report draws, and what intervals are made from."""
 
     scores: list[dict[str, Any]]
     block: dict[str, Any]
+    intervals: dict[str, Any] | None
 
 
 class Parts(NamedTuple):
@@ -79,7 +81,9 @@ def evaluate(table: Table, parts: Parts, recipe: Recipe, config: Config,
         labels = np.concatenate([answer.labels for _, answer in shown])
         block = evaluation_block(recipe.task, "hold-out" if given[last:] else strategy,
                                  table.y[rows], labels, classes)
-        found.append((model, Evaluation(scores, block)))
+        answered = [(table.y[rows], answer) for rows, answer in given]
+        intervals = intervals_block(answered[:last], answered[last:], classes)
+        found.append((model, Evaluation(scores, block, intervals)))
     return *found[0], found[1][1]
 
 

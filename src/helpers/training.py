@@ -157,6 +157,10 @@ def save(store: ModelStore, identifier: ModelId, model: Any,
         **({"portfolio": model[-1].summary()} if recipe.algorithm == "auto" else {}),
         "stage": freshness.train_record(profile, config),
     }
+    # in the unit of the target: of a private number nothing of the kind is kept
+    intervals = done["evaluation"].intervals
+    if intervals and not (table.target.get("private") and done["task"] == "regression"):
+        metadata["intervals"] = intervals
     md.write_metadata(store.metadata_path(identifier), metadata)
     return metadata
 

@@ -166,6 +166,10 @@ BAD: dict[str, tuple[int, bytes, str | None]] = {
     "a row and a number": (422, b'{"features": [[1, 2, 3, 4], 5]}', JSON),
     "nested too deep": (422, b'{"features": [[[1, 2, 3, 4]]]}', JSON),
     "probabilities as a text": (422, b'{"features": [1, 2, 3, 4], "probabilities": "yes"}', JSON),
+    "unusual as a number": (422, b'{"features": [1, 2, 3, 4], "unusual": 1}', JSON),
+    **{f"interval {value}": (422, b'{"features": [1, 2, 3, 4], "interval": %s}' % value.encode(),
+                             JSON) for value in ("0", "1", "-0.9", "90", "true", '"0.9"', "[0.9]",
+                                                 "0.999", "1e-400")},
     "NaN": (422, b'{"features": [NaN, 3.0, 4.35, 1.3]}', JSON),
     "nan": (422, b'{"features": [nan, 3.0, 4.35, 1.3]}', JSON),
     "Infinity": (422, b'{"features": [Infinity, 3.0, 4.35, 1.3]}', JSON),
@@ -232,6 +236,48 @@ def test_a_number_has_no_probabilities(models: dict[str, LoadedModel],
     rows = models["cars"].metadata["golden"]["rows"]
     assert_problem(clients["cars"].post("/predict", json={
         "features": rows, "probabilities": True}), 422)
+
+
+def test_an_interval_of_a_number_holds_it(models: dict[str, LoadedModel],
+                                          clients: dict[str, FlaskClient]) -> None:
+    rows = models["cars"].metadata["golden"]["rows"]
+    answer = ask(clients["cars"], {"features": rows, "interval": 0.9})
+    wider = ask(clients["cars"], {"features": rows, "interval": 0.951})
+    for low, number, high, most in zip(answer["lower"], answer["result"], answer["upper"],
+                                       wider["upper"], strict=True):
+        assert low < number < high < most
+
+
+def test_a_set_begins_with_the_prediction(models: dict[str, LoadedModel],
+                                          clients: dict[str, FlaskClient]) -> None:
+    rows = models["penguins"].metadata["golden"]["rows"]
+    answer = ask(clients["penguins"], {"features": rows, "interval": 0.99, "probabilities": True})
+    assert [labels[0] for labels in answer["set"]] == answer["result"]
+    assert max(map(len, answer["set"])) > 1
+    for labels, row in zip(answer["set"], answer["probabilities"], strict=True):
+        shares = [row[answer["classes"].index(label)] for label in labels]
+        assert shares == sorted(row, reverse=True)[:len(labels)]
+
+
+def test_a_model_without_scores_refuses_an_interval(models: dict[str, LoadedModel]) -> None:
+    metadata = {key: value for key, value in models["cars"].metadata.items() if key != "intervals"}
+    client = create_app(dataclasses.replace(models["cars"], metadata=metadata),
+                        RELEASE).test_client()
+    assert client.get("/info").get_json()["largest_interval"] is None
+    row = metadata["golden"]["rows"][0]
+    problem = assert_problem(client.post("/predict", json={"features": row, "interval": 0.9}), 422)
+    assert "cars-v1 has no intervals" in problem["detail"]
+    assert ask(client, {"features": row})["result"]
+
+
+def test_what_is_unusual_is_said_per_row(clients: dict[str, FlaskClient]) -> None:
+    usual = clients["penguins"].get("/info").get_json()["example"]
+    strange = usual | {"year": 2031, "island": "Atlantis", "bill_length_mm": None, "sex": None}
+    answer = ask(clients["penguins"], {"features": [usual, strange], "unusual": True})
+    assert answer["unusual"] == [[], [
+        {"column": "island", "reason": "never seen"},
+        {"column": "bill_length_mm", "reason": "missing"},
+        {"column": "year", "reason": "above 2009"}]]
 
 
 def test_other_addresses_and_methods(iris: FlaskClient) -> None:
@@ -349,10 +395,11 @@ def test_arbitrary_json_is_never_our_fault(fuzzed: list[FlaskClient], body: Any)
 
 @quickly
 @given(rows=st.lists(st.lists(VALUES, min_size=4, max_size=8) | st.dictionaries(
-    st.sampled_from(list(RECORD)), VALUES), max_size=4), asked=VALUES)
-def test_arbitrary_rows_are_never_our_fault(fuzzed: list[FlaskClient], rows: Any,
-                                            asked: Any) -> None:
-    assert_never_our_fault(fuzzed, json.dumps({"features": rows, "probabilities": asked}).encode())
+    st.sampled_from(list(RECORD)), VALUES), max_size=4), asked=VALUES,
+    key=st.sampled_from(["probabilities", "interval", "unusual"]))
+def test_arbitrary_rows_are_never_our_fault(fuzzed: list[FlaskClient], rows: Any, asked: Any,
+                                            key: str) -> None:
+    assert_never_our_fault(fuzzed, json.dumps({"features": rows, key: asked}).encode())
 
 
 @quickly
@@ -365,5 +412,6 @@ def test_arbitrary_bytes_are_never_our_fault(fuzzed: list[FlaskClient], body: by
 @given(values=st.fixed_dictionaries({name: st.none() | st.floats(
     allow_nan=False, allow_infinity=False) | st.integers(-2**70, 2**70) for name in RECORD}))
 def test_any_finite_number_is_answered(iris: FlaskClient, values: Any) -> None:
-    answer = ask(iris, {"features": values, "probabilities": True})
+    answer = ask(iris, {"features": values, "probabilities": True, "interval": 0.9,
+                        "unusual": True})
     assert sum(answer["probabilities"][0]) == pytest.approx(1)
