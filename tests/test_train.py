@@ -145,7 +145,7 @@ def test_a_private_target_has_no_range_in_the_metadata(bench: Path, run_stage: R
     run_stage(bench, "train", *words, "--name", "hidden")
     metadata = read_metadata(bench, "hidden-v1")
     assert metadata["target"] == {"name": "mpg", "dtype": "number", "private": True}
-    assert "edges" not in metadata["evaluation"]
+    assert "edges" not in metadata["evaluation"] and "intervals" not in metadata
 
 
 def test_a_small_table_has_folds_only(bench: Path, run_stage: Run) -> None:
@@ -155,6 +155,7 @@ def test_a_small_table_has_folds_only(bench: Path, run_stage: Run) -> None:
     metadata = read_metadata(bench, "small-v1")
     assert metadata["data"]["hold_out_rows"] == []
     assert metadata["evaluation"]["strategy"] == "5-fold cross-validation"
+    assert set(metadata["intervals"]) == {"rows", "thresholds"}
     done = run_stage(bench, "prediction", "--model-name", "small", check=False)
     assert_refused(done, "no hold-out", "--input data/raw/small.csv")
 
