@@ -44,6 +44,8 @@ FEW_TABLES = {  # none above 7,000 rows: everyone sees the same rows
 def main() -> None:
     """Make what is missing, run what is due, print the summary."""
     options = read_options()
+    for number in (signal.SIGINT, signal.SIGTERM):  # also under nohup, which has the first ignored
+        signal.signal(number, signal.default_int_handler)
     cases = make_cases(options)
     try:
         for peer, case, due in tqdm(plan(options, cases), disable=None, unit="run"):
@@ -64,7 +66,7 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", nargs="+", default=list(PEERS),
-                        help=f"default: {' '.join(PEERS)}; the dummy is needed for the summary")
+                        help=f"default: {' '.join(PEERS)}")
     parser.add_argument("--tables", nargs="+", default=list(TABLES), help="default: all")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="splits; default: 0")
     parser.add_argument("--again", action="store_true", help="run finished ones too")
@@ -76,6 +78,7 @@ def read_options() -> argparse.Namespace:
     unknown += [name for name in options.peers if not peer_script(name).exists()]
     if unknown:
         parser.error(f"{unknown[0]!r} is no table in tables.py and no script in peers/")
+    options.peers = list(dict.fromkeys(["dummy", *options.peers]))  # what scores are measured from
     options.cache = options.cache.resolve()
     options.results = options.cache / "results.jsonl"
     options.cache.mkdir(parents=True, exist_ok=True)

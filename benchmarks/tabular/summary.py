@@ -26,9 +26,8 @@ def print_summary(results: pd.DataFrame, peers: list[str]) -> None:
     if peers:
         results = results[results["peer"].isin([*peers, "dummy"])]
     results = results.assign(case=results["table"] + "-" + results["seed"].astype(str))
-    scores = results.pivot_table(index=["task", "table"], columns="peer", values="score",
-                                 sort=False)
-    print(scores.round(4).to_string(na_rep="-"), "\n")
+    scores = results.groupby(["task", "table", "peer"], sort=False)["score"].mean()
+    print(scores.unstack().round(4).to_string(na_rep="-"), "\n")
     counts = results.groupby("peer")["case"].nunique()
     everywhere = counts.index[counts == counts.max()]
     print_comparison(results[results["peer"].isin(everywhere)])
@@ -53,7 +52,8 @@ def compare(results: pd.DataFrame) -> pd.DataFrame:
     cases = list(ran.index[ran == results["peer"].nunique()])
     results = results[results["case"].isin(cases)]
     score = normalise(results, "score")
-    loss = normalise(results[results["task"] != "regression"], "neg_log_loss")
+    classified = results[results["task"] != "regression"]
+    loss = normalise(classified.reindex(columns=["case", "peer", "neg_log_loss"]), "neg_log_loss")
     ranks = results.pivot(index="case", columns="peer", values="score").rank(
         axis=1, ascending=False, na_option="bottom")
     by_peer = results.groupby("peer")
@@ -68,6 +68,8 @@ def compare(results: pd.DataFrame) -> pd.DataFrame:
 def normalise(results: pd.DataFrame, column: str) -> pd.DataFrame:
     """A column by case and peer: 0 is the dummy, 1 the best."""
     values = results.pivot(index="case", columns="peer", values=column)
+    if values.empty:
+        return values
     values = values.sub(values["dummy"], axis=0)
     best = values.max(axis=1)
     return values.div(best.where(best > 0), axis=0).fillna(0).clip(lower=-1)
