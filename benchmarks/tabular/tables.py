@@ -18,8 +18,6 @@ import pandas as pd
 import sklearn.datasets
 from sklearn.model_selection import train_test_split
 
-RARE = 8  # a class with fewer rows is left out: both sides of a split must have it
-
 
 class Table(NamedTuple):
     """Where a table comes from, what is predicted, and why it is here."""
@@ -28,6 +26,7 @@ class Table(NamedTuple):
     task: str  # binary, multiclass or regression
     why: str
     without: tuple[str, ...] = ()  # columns that give the answer away
+    rare: int = 8  # a class with fewer rows is left out: both sides of a split must have it
     messy: bool = False
 
 
@@ -45,7 +44,7 @@ def load(table: Table) -> pd.DataFrame:
     if table.task != "regression":
         frame[table.target] = frame[table.target].astype(str)
         rows = frame[table.target].map(frame[table.target].value_counts())
-        frame = frame[rows >= RARE]
+        frame = frame[rows >= table.rare]
     frame = mess_up(frame, table.target) if table.messy else frame
     return frame.reset_index(drop=True)
 
@@ -156,7 +155,7 @@ TABLES = {
     "seattle_weather": Table(vega("seattle-weather"), "weather", "multiclass",
                              "a date matters, two rare classes"),
     "airports": Table(vega("airports"), "state", "multiclass",
-                      "54 classes, city and airport names", without=("country",)),
+                      "14 classes, city and airport names", without=("country",), rare=75),
     "bundesliga": Table(matches, "result", "multiclass", "nearly noise, teams and dates"),
     "diabetes": Table(bundled("diabetes"), "target", "regression", "442 rows, linear"),
     "gapminder": Table(countries, "lifeExp", "regression", "142 countries, skewed inputs"),
