@@ -18,8 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -159,25 +158,18 @@ def run_case(peer: str, case: dict[str, Any], options: argparse.Namespace) -> di
 def measure(words: list[str], folder: Path, timeout: float,
             ) -> tuple[int, dict[str, float], str, str]:
     """Status, what a command took with all its children, its last line on either channel."""
-    printed, complaints = folder / "printed.txt", folder / "complaints.txt"
+    printed, complaints, took = (folder / name for name in ("printed", "complaints", "took.json"))
     with printed.open("w") as output, complaints.open("w") as errors:
-        started = time.perf_counter()
-        child = subprocess.Popen(words, cwd=folder, stdout=output, stderr=errors,
-                                 start_new_session=True)
-        timer = threading.Timer(timeout, os.killpg, (child.pid, signal.SIGKILL))
-        timer.start()
+        process = subprocess.Popen(
+            [sys.executable, "-S", str(HERE / "measure.py"), str(took), str(timeout), *words],
+            cwd=folder, stdout=output, stderr=errors, start_new_session=True)
         try:
-            _, status, usage = os.wait4(child.pid, 0)
-        except KeyboardInterrupt:
-            os.killpg(child.pid, signal.SIGKILL)
-            raise
+            process.wait()
         finally:
-            timer.cancel()
-        child.returncode = os.waitstatus_to_exitcode(status)
-    took = {"wall_s": time.perf_counter() - started, "cpu_s": usage.ru_utime + usage.ru_stime,
-            "peak_mib": usage.ru_maxrss / (2 ** 20 if sys.platform == "darwin" else 2 ** 10)}
-    return (child.returncode, {name: round(value, 2) for name, value in took.items()},
-            last_line(printed), last_line(complaints))
+            with suppress(ProcessLookupError):  # all that is left, after a Ctrl-C or a timeout
+                os.killpg(process.pid, signal.SIGKILL)
+    figures = json.loads(took.read_text())
+    return figures.pop("status"), figures, last_line(printed), last_line(complaints)
 
 
 def last_line(file: Path) -> str:
