@@ -64,11 +64,10 @@ def main() -> None:
                 found = campaign.kill(stage, number, options.times)
                 torn += found
                 print(f"{stage:<17} {number.name:<8} {options.times} times: {len(found)} torn",
-                      flush=True)
-        torn += campaign.leftovers()
-    for each in torn:
-        print("torn:", each)
-    sys.exit(bool(torn))
+                      *found, sep="\n  ", flush=True)
+        left = campaign.leftovers()
+        print("leftovers after the next runs:", *left or ["none"], sep="\n  ")
+    sys.exit(bool(torn + left))
 
 
 class Campaign:
@@ -172,9 +171,9 @@ class Campaign:
             if path not in before or self.runs % 10 == 0:
                 wrong += complaint(lambda: self.store.load(identifier))
         wrong += complaint(lambda: self.store.read_metadata(self.store.choose()))
-        for profile in (self.project / "data" / "transformed").glob("*.json"):
+        for profile in (self.project / "data" / "transformed").glob("[!.]*.json"):
             wrong += complaint(lambda: self.check_dataset(profile))
-        for page in (self.project / "reports").glob("*.html"):
+        for page in (self.project / "reports").glob("[!.]*.html"):
             wrong += [f"{page.name} is cut"] * ("</html>" not in page.read_text())
         wrong += complaint(self.check_prediction)
         return wrong

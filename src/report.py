@@ -55,7 +55,7 @@ def choose_profiles(models: list[dict[str, Any]], every: bool) -> list[dict[str,
     """
     keys = [metadata["data"].get("key") for metadata in models]
     if every or not models:
-        keys = sorted(path.stem for path in load_settings().transformed.glob("*.json"))
+        keys = sorted(path.stem for path in load_settings().transformed.glob("[!.]*.json"))
     profiles = (read_profile(key) for key in keys if key)
     return [profile for profile in profiles if profile and "dataset_version" in profile]
 

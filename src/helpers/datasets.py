@@ -115,7 +115,7 @@ def find_profile(data: Path, key: str | None) -> dict[str, Any]:
     """
     raw = "" if key else relative(find_raw(data))
     folder = load_settings().transformed
-    keys = [key] if key else sorted(path.stem for path in folder.glob("*.json"))
+    keys = [key] if key else sorted(path.stem for path in folder.glob("[!.]*.json"))
     profiles = [profile for profile in map(read_profile, keys) if profile and
                 (key or profile["raw"]["path"] == raw)]
     if not profiles:
