@@ -38,6 +38,14 @@ from src.helpers.datasets import find_profile
               help="Share of rows set apart for the last test; none under 50 rows.")
 @click.option("--refit/--no-refit", default=False,
               help="Fit the saved model on all rows, the hold-out too.")
+@click.option("--group", metavar="COLUMN",
+              help="Rows with one value here stay on one side of each split; it is no feature.")
+@click.option("--time", metavar="COLUMN",
+              help="Hold out the latest rows by this date or number; folds are spans of time.")
+@click.option("--drop", multiple=True, metavar="COLUMN",
+              help="A column that is no feature; may be repeated.")
+@click.option("--doctor", type=click.Choice(["error", "warn", "off"]), default="warn",
+              help="Look for leaks, ids and the like first: refuse, tell, or don't look.")
 @click.option("--features/--no-features", default=True,
               help="Use the functions of src/model/features.py for this table.")
 @click.option("--threads", type=click.IntRange(0), default=0,
@@ -62,12 +70,12 @@ def main(config: Config) -> None:
 
 
 def choose_target(config: Config, profile: dict[str, Any]) -> str:
-    """The target that goes with the data: one named by a weaker source belongs to other data.
+    """The target that goes with the data.
 
     Raises:
         UserError: with the columns and the likeliest targets, ready to paste.
     """
-    if config.target and not config.stronger("data", "target"):
+    if config.target:
         return str(config.target)
     from src.helpers.commands import make_line, typed
     from src.helpers.tables import likeliest_targets

@@ -32,6 +32,8 @@ SECTIONS = {"generate_dataset": "src.etl.generate_dataset", "train": "src.train"
             "deploy_endpoint": "src.deploy_endpoint", "report": "src.report"}
 # strongest first; click itself tells flags, environment, and the rest apart
 STRENGTH = ("flag", "environment", ".env.local", ".env", "params.yaml", "default")
+# columns of one table: named by a weaker source than --data, they belong to another
+OF_THE_DATA = {"target", "group", "time", "drop"}
 
 
 class Config:
@@ -132,7 +134,12 @@ def config_of(context: click.Context) -> Config:
         weak = context.meta["weak_sources"].get(name, "default")
         sources[name] = ("flag" if kind == ParameterSource.COMMANDLINE else
                          "environment" if kind == ParameterSource.ENVIRONMENT else weak)
-    return Config(context.params, sources)
+    config = Config(context.params, sources)
+    for name in OF_THE_DATA & sources.keys():
+        if config.stronger("data", name):
+            config.values[name] = () if isinstance(config.values[name], tuple) else None
+            config.sources[name] = "default"
+    return config
 
 
 def weak_layers(command: click.Command) -> tuple[dict[str, Any], dict[str, str]]:

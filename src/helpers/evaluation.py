@@ -10,11 +10,12 @@ from sklearn.inspection import permutation_importance
 from sklearn.metrics import log_loss, r2_score
 
 from mlmonkey.conformal import intervals_block
+from mlmonkey.errors import UserError
 from mlmonkey.golden import Prediction, predict_with
 from src.helpers.configuration import Config
 from src.helpers.recipe import Recipe, learns_in_folds
 from src.helpers.scores import aligned, evaluation_block, score_answers, summarize
-from src.helpers.splits import folds, hold_out, strata
+from src.helpers.splits import copies, folds, hold_out, latest, spans, strata, tie
 from src.helpers.tables import Table
 
 IMPORTANCE_ROWS = 2000  # more rows make the importances no truer, only slower
@@ -40,20 +41,49 @@ class Parts(NamedTuple):
 
 def split_rows(table: Table, config: Config, task: str) -> Parts:
     """Set the hold-out apart, then number the folds of the rest; say what is unusual."""
-    groups = strata(table.y, task)
-    held = hold_out(groups, config.hold_out, config.seed)
+    groups, units = strata(table.y, task), units_of(table)
+    if table.times is None:
+        held = hold_out(groups, config.hold_out, config.seed, units)
+    else:
+        known = groups if task == "classification" else np.zeros_like(groups)
+        held = latest(table.times, known, config.hold_out, units)
+        print(f"note: the hold-out is the latest by {config.time!r}; folds are spans of time, each "
+              "tested by earlier and later ones: trust the hold-out more")
     training = np.setdiff1d(np.arange(len(table.y)), held)
     if not len(held):
         print("note: no hold-out, the scores are those of the folds")
-    fold = folds(groups[training], config.folds, config.seed)
+    fold = number_folds(table, task, config, training, units)
     if (fold < 0).any():
-        print(f"note: {(fold < 0).sum()} class(es) with a single row are learned, never tested")
+        print(f"note: {(fold < 0).sum():,} row(s) are learned, never tested: they go with classes "
+              "that no other fold would know")
     return Parts(training, held, fold)
 
 
-def folds_of(table: Table, task: str, config: Config) -> np.ndarray:
-    """The fold of every row (n,), for a model that learns in folds from all of them."""
-    return folds(strata(table.y, task), config.folds, config.seed)
+def number_folds(table: Table, task: str, config: Config, rows: np.ndarray,
+                 units: np.ndarray) -> np.ndarray:
+    """The fold (n,) of each of some rows; see splits.py.
+
+    Raises:
+        UserError: when what the options keep together leaves nothing to test.
+    """
+    groups, units, classes = strata(table.y, task)[rows], units[rows], task == "classification"
+    if table.times is None:
+        fold = folds(groups, config.folds, config.seed, units, classes)
+    else:
+        fold = spans(table.times[rows], groups if classes else groups * 0, config.folds, units)
+    if fold.max() >= 0 and fold.min() < fold.max():
+        return fold
+    if table.groups is None and table.times is None:  # a handful of rows, copied many times
+        return folds(groups, config.folds, config.seed)
+    option = f"--time {config.time}" if config.group is None else f"--group {config.group}"
+    raise UserError(f"{option}: kept together like this no row can be tested by others"
+                    + (" that know its class" if classes else "") + "; choose another column")
+
+
+def units_of(table: Table) -> np.ndarray:
+    """What never straddles a split (n,): copies of a row, and groups where they are told."""
+    units = copies(table.X)
+    return units if table.groups is None else tie(units, table.groups)
 
 
 def evaluate(table: Table, parts: Parts, recipe: Recipe, config: Config,
@@ -64,7 +94,7 @@ def evaluate(table: Table, parts: Parts, recipe: Recipe, config: Config,
         The model, fitted on all but the hold-out, its evaluation and the dummy's.
     """
     classes = np.unique(table.y) if recipe.task == "classification" else None
-    strategy = f"{config.folds}-fold cross-validation"
+    strategy = f"{len(np.unique(parts.fold[parts.fold >= 0]))}-fold cross-validation"
     dummy = recipe._replace(algorithm="dummy", parameters={}, functions=[])
     found = []
     for one, say in ((recipe, step), (dummy, _silently)):

@@ -10,7 +10,7 @@ from mlmonkey.errors import UserError
 from mlmonkey.schema import Feature, canonical_frame
 from src.etl.account import parquet_sql
 from src.helpers.commands import make_line, typed
-from src.helpers.configuration import nearest
+from src.helpers.configuration import Config, nearest
 from src.helpers.datasets import transformed_path
 from src.helpers.freshness import is_whole
 from src.settings import relative
@@ -21,13 +21,19 @@ FEW_VALUES = 10  # an integer target with no more distinct values than this is t
 
 
 class Table(NamedTuple):
-    """Rows to learn from: X (n, features), y (n,), and their row numbers in the dataset (n,)."""
+    """Rows to learn from: X (n, features), y (n,), and their row numbers in the dataset (n,).
+
+    Where the options name columns for them: `groups` (n,), integers of which -1 is none, and
+    `times` (n,), of which rows without one have the earliest.
+    """
 
     X: pd.DataFrame
     y: np.ndarray
     rows: np.ndarray
     schema: list[Feature]
     target: Feature
+    groups: np.ndarray | None = None
+    times: np.ndarray | None = None
 
 
 def read_rows(profile: dict[str, Any]) -> pd.DataFrame:
@@ -51,8 +57,8 @@ def read_rows(profile: dict[str, Any]) -> pd.DataFrame:
     return canonical_frame(frame, profile["columns"])
 
 
-def read_training_table(profile: dict[str, Any], target: str) -> Table:
-    """The rows whose target is known.
+def read_training_table(profile: dict[str, Any], target: str, config: Config) -> Table:
+    """The rows whose target is known, without the columns of --group and --drop.
 
     Raises:
         UserError: when nothing can be learned from this table and target; says why.
@@ -60,6 +66,7 @@ def read_training_table(profile: dict[str, Any], target: str) -> Table:
     columns = {column["name"]: column for column in profile["columns"]}
     path = profile["raw"]["path"]
     check_target(path, target, columns)
+    check_columns(path, target, config, columns)
     frame = read_rows(profile)
     values = frame.pop(target)
     known = values.notna().to_numpy()
@@ -69,22 +76,43 @@ def read_training_table(profile: dict[str, Any], target: str) -> Table:
     if known.sum() < MIN_ROWS:
         raise UserError(f"{path}: {known.sum()} row(s) with a target are too few to learn from; "
                         f"at least {MIN_ROWS} are needed")
-    if len(columns) < 2:
-        raise UserError(f"{path} has no column besides the target {target!r} to learn from; "
+    without = {target, config.group, *config.drop}
+    schema = [column for name, column in columns.items() if name not in without]
+    if not schema:
+        besides = " or ".join(repr(name) for name in columns if name in without)
+        raise UserError(f"{path} has no column besides {besides} to learn from; "
                         "add some, or see how the file was read: "
                         + make_line("generate-dataset", "--data", typed(path)))
-    schema = [column for name, column in columns.items() if name != target]
     about = columns[target]
     if about["dtype"] == "number" and _are_classes(values[known]):
         about = about | {"dtype": "integer"}  # 0.0 and 1.0, as a column with gaps is often written
-    return Table(frame[known].reset_index(drop=True), _target_values(values[known], about),
-                 np.flatnonzero(known), schema, about)
+    groups = None if config.group is None else pd.factorize(frame.loc[known, config.group])[0]
+    times = None if config.time is None else _moments(frame.loc[known, config.time])
+    return Table(frame.loc[known, [column["name"] for column in schema]].reset_index(drop=True),
+                 _target_values(values[known], about), np.flatnonzero(known), schema, about,
+                 groups, times)
 
 
 def check_target(path: str, target: str, columns: dict[str, Feature]) -> None:
     """Refuse a target that is no column of the table."""
     if target not in columns:
         raise UserError(f"{path} has no column {target!r}{nearest(target, columns)}")
+
+
+def check_columns(path: str, target: str, config: Config, columns: dict[str, Feature]) -> None:
+    """Refuse columns of --group, --time and --drop that can't be what they are told to be."""
+    for option, name in (("group", config.group), ("time", config.time),
+                         *(("drop", name) for name in config.drop)):
+        if name is None:
+            continue
+        if name not in columns:
+            raise UserError(f"--{option}: {path} has no column {name!r}{nearest(name, columns)}")
+        if name == target:
+            raise UserError(f"--{option} {name}: this column is the target; choose another")
+        if option == "time" and columns[name]["dtype"] in ("text", "boolean"):
+            raise UserError(f"--time {name}: holds {columns[name]['dtype']}, not dates or numbers; "
+                            "choose another, or see how the file was read: "
+                            + make_line("generate-dataset", "--data", typed(path)))
 
 
 def tell_task(table: Table, path: str) -> str:
@@ -130,6 +158,14 @@ def likeliest_targets(columns: Sequence[Feature]) -> list[str]:
                 not (few or position == len(columns) - 1), -position)
     usable = [i for i, column in enumerate(columns) if not column.get("private")]
     return [columns[position]["name"] for position in sorted(usable, key=rank)][:3]
+
+
+def _moments(column: pd.Series) -> np.ndarray:
+    """When each row was, as numbers (n,); a missing time is earlier than all."""
+    if column.dtype.kind == "M":
+        known = column.notna().to_numpy()
+        return np.where(known, column.to_numpy(dtype=np.int64).astype(float), -np.inf)
+    return column.fillna(-np.inf).to_numpy(dtype=np.float64)
 
 
 def _are_classes(values: pd.Series) -> bool:

@@ -19,7 +19,7 @@ from mlmonkey.store import ModelStore
 from src.helpers import freshness
 from src.helpers.configuration import Config
 from src.helpers.datasets import model_store
-from src.helpers.evaluation import Parts, evaluate, explain, folds_of, split_rows
+from src.helpers.evaluation import Parts, evaluate, explain, number_folds, split_rows, units_of
 from src.helpers.progress import steps
 from src.helpers.recipe import make_recipe
 from src.helpers.tables import Table, check_task, read_training_table, tell_task
@@ -34,7 +34,7 @@ PATCH_PATHS = ("src", "mlmonkey", "Makefile", "setup.py", "requirements*", "para
 def train(profile: dict[str, Any], target: str, config: Config) -> dict[str, Any]:
     """Train, evaluate and save a model; return its metadata."""
     clock = Clock()
-    table = read_training_table(profile, target)
+    table = read_training_table(profile, target, config)
     path = profile["raw"]["path"]
     task = tell_task(table, path) if config.task == "auto" else config.task
     check_task(table, task, path)
@@ -57,7 +57,8 @@ def train(profile: dict[str, Any], target: str, config: Config) -> dict[str, Any
         clock.split("evaluation")
         if config.refit:
             step("fit on all rows")
-            model = recipe.fit(table.X, table.y, fold=folds_of(table, task, config))
+            model = recipe.fit(table.X, table.y, fold=number_folds(
+                table, task, config, np.arange(len(table.y)), units_of(table)))
             clock.split("refit")
         step("importances")
         importances = explain(model, table, parts, config.seed, task)
