@@ -120,7 +120,7 @@ def test_hard_tables_train(bench: Path, run_stage: Run, model: str) -> None:
     data = write_table(bench, f"hard-{model}.csv", header, rows)
     words = ("--data", data, "--target", "few", "--model", model, "--folds", 3, "--no-report")
     out = run_stage(bench, "train", *words).stdout
-    assert "1 class(es) with a single row" in out
+    assert "1 row(s) are learned, never tested" in out
     metadata = read_metadata(bench, f"hard-{model}-v1")
     assert [feature["dtype"] for feature in metadata["schema"]] == [
         "date", "boolean", "integer", "text", "text", "text", "number"]
@@ -158,6 +158,25 @@ def test_a_small_table_has_folds_only(bench: Path, run_stage: Run) -> None:
     assert set(metadata["intervals"]) == {"rows", "thresholds"}
     done = run_stage(bench, "prediction", "--model-name", "small", check=False)
     assert_refused(done, "no hold-out", "--input data/raw/small.csv")
+
+
+def test_groups_stay_whole_and_the_hold_out_is_the_latest(bench: Path, run_stage: Run) -> None:
+    rows = [[f"P{i // 4:02}", f"2024-{1 + i % 12:02}-{1 + i // 12:02}", i % 7, i % 5]
+            for i in range(240)]
+    data = write_table(bench, "visits.csv", ["patient", "day", "x", "y"], rows)
+    words = ("--data", data, "--target", "y", "--task", "regression", *FAST)
+    out = run_stage(bench, "train", *words, "--group", "patient", "--name", "whole").stdout
+    metadata = read_metadata(bench, "whole-v1")
+    held = set(metadata["data"]["hold_out_rows"])
+    assert len(held) == 48 and {row // 4 * 4 in held for row in held} == {True}
+    assert metadata["features"] == ["day", "x"] and "--group patient" not in out
+    run_stage(bench, "train", *words, "--time", "day", "--drop", "patient", "--name", "late",
+              "--refit")
+    metadata = read_metadata(bench, "late-v1")
+    held = set(metadata["data"]["hold_out_rows"])
+    days = [row[1] for row in rows]
+    assert min(days[row] for row in held) > max(days[row] for row in {*range(240)} - held)
+    assert abs(len(held) - 48) <= 10 and metadata["config"]["time"]["value"] == "day"
 
 
 def test_task_is_told_from_the_target_and_can_be_said(bench: Path, run_stage: Run) -> None:

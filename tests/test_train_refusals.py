@@ -24,6 +24,12 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (("--set", "scoring=foo", "--set", "early_stopping=true"), ("--set scoring=foo", "foo")),
     (("--model", "linear", "--set", "solver=liblinear"), ("solver=liblinear", "liblinear")),
     (("--folds", "1"), ("--folds",)),
+    (("--group", "sepal_lenght"), ("--group", "did you mean 'sepal_length'?")),
+    (("--time", "species"), ("--time species", "target")),
+    (("--group", "species", "--target", "sepal_width", "--time", "species"), ("holds text",)),
+    (("--drop", "sepal_lenght"), ("--drop", "did you mean 'sepal_length'?")),
+    (tuple(word for name in ("sepal_length", "sepal_width", "petal_length", "petal_width")
+           for word in ("--drop", name)), ("no column besides",)),
     (("--name", "a/b"), ("'a/b'", "--name 'a_b'")),
     (("--name", ""), ("--name 'unnamed'",)),
     (("--data", "data/raw/iri.csv"), ("data/raw/iri.csv", "did you mean 'iris.csv'?")),

@@ -54,8 +54,8 @@ def split_rows(table: Table, config: Config, task: str) -> Parts:
         print("note: no hold-out, the scores are those of the folds")
     fold = number_folds(table, task, config, training, units)
     if (fold < 0).any():
-        print(f"note: {(fold < 0).sum():,} row(s) are learned, never tested: they go with classes "
-              "that no other fold would know")
+        print(f"note: {(fold < 0).sum():,} row(s) are learned, never tested: no row that is not "
+              "kept with them has their class")
     return Parts(training, held, fold)
 
 

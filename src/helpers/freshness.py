@@ -20,8 +20,9 @@ CODE = {
     "generate_dataset": ("src/etl/*.py",),
     "train": ("src/train.py", "src/model/*.py", "src/helpers/training.py", "src/helpers/recipe.py",
               "src/helpers/evaluation.py", "src/helpers/tables.py", "src/helpers/splits.py",
-              "src/helpers/scores.py", "mlmonkey/schema.py", "mlmonkey/conformal.py",
-              "mlmonkey/golden.py", "mlmonkey/model_files.py", "mlmonkey/metadata.py"),
+              "src/helpers/doctor.py", "src/helpers/quick_scores.py", "src/helpers/scores.py",
+              "mlmonkey/schema.py", "mlmonkey/conformal.py", "mlmonkey/golden.py",
+              "mlmonkey/model_files.py", "mlmonkey/metadata.py"),
 }
 # options that change what is printed or allowed, never what comes out
 WITHOUT_EFFECT = {"accept_changed_raw", "report", "max_rejects", "data", "dataset"}

@@ -79,9 +79,9 @@ def read_training_table(profile: dict[str, Any], target: str, config: Config) ->
     without = {target, config.group, *config.drop}
     schema = [column for name, column in columns.items() if name not in without]
     if not schema:
-        besides = " or ".join(repr(name) for name in columns if name in without)
-        raise UserError(f"{path} has no column besides {besides} to learn from; "
-                        "add some, or see how the file was read: "
+        raise UserError(f"{path} has no column besides the target {target!r}"
+                        + " and those left out" * (len(columns) > 1) + " to learn from; add some, "
+                        "or see how the file was read: "
                         + make_line("generate-dataset", "--data", typed(path)))
     about = columns[target]
     if about["dtype"] == "number" and _are_classes(values[known]):

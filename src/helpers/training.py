@@ -19,6 +19,7 @@ from mlmonkey.store import ModelStore
 from src.helpers import freshness
 from src.helpers.configuration import Config
 from src.helpers.datasets import model_store
+from src.helpers.doctor import examine
 from src.helpers.evaluation import Parts, evaluate, explain, number_folds, split_rows, units_of
 from src.helpers.progress import steps
 from src.helpers.recipe import make_recipe
@@ -50,6 +51,8 @@ def train(profile: dict[str, Any], target: str, config: Config) -> dict[str, Any
     if shutil.which("git") is None:
         print("note: git is not installed, so the metadata has no commit and no patch")
     clock.split("read")
+    findings = examine(table, task, config)
+    clock.split("doctor")
     with store.claim(name) as identifier, threadpool_limits(threads), \
             steps(config.folds * recipe.members() + 4) as step:
         parts = split_rows(table, config, task)
@@ -68,7 +71,7 @@ def train(profile: dict[str, Any], target: str, config: Config) -> dict[str, Any
         metadata = save(store, identifier, model, {
             "profile": profile, "table": table, "task": task, "config": config, "recipe": recipe,
             "evaluation": evaluation, "dummy": dummy, "importances": importances,
-            "parts": parts, "clock": clock})
+            "parts": parts, "doctor": findings, "clock": clock})
     if not store.select(identifier):
         print(f"note: the promoted version of {name!r} stays the one that is used")
     return metadata
@@ -153,6 +156,7 @@ def save(store: ModelStore, identifier: ModelId, model: Any,
         "environment": md.environment_block(freshness.pinned(), recipe.threads,
                                             None if patch is None else bool(patch)),
         "config": config.block(), "artifacts": artifacts, "golden": golden,
+        "doctor": done["doctor"],
         "evaluation": without_private(done["evaluation"].block, table),
         "timings": done["clock"].finished(),
         **({"portfolio": model[-1].summary()} if recipe.algorithm == "auto" else {}),
