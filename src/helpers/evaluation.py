@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.inspection import permutation_importance
 from sklearn.metrics import log_loss, r2_score
 
 from mlmonkey.conformal import intervals_block
@@ -20,7 +19,8 @@ from src.helpers.tables import Table
 
 IMPORTANCE_ROWS = 2000  # more rows make the importances no truer, only slower
 IMPORTANCE_REPEATS = 5
-IMPORTANCE_ROUNDS = 500  # predictions in all: with many columns each is permuted less often
+IMPORTANCE_ROUNDS = 500  # permutations in all: with many columns each is permuted less often
+PREDICTED_ROWS = 50_000  # at once, of all permutations together
 
 
 class Evaluation(NamedTuple):
@@ -143,16 +143,26 @@ def learn(recipe: Recipe, table: Table, parts: Parts, classes: np.ndarray | None
 
 
 def explain(model: Any, table: Table, parts: Parts, seed: int, task: str) -> list[dict[str, Any]]:
-    """Permutation importance of each column: how much log-loss or R2 is lost without it."""
+    """Permutation importance of each column: how much log-loss or R2 is lost without it.
+
+    As sklearn.inspection.permutation_importance, but with many permutations in one prediction.
+    """
     rows = parts.hold_out if len(parts.hold_out) else parts.training
-    rows = np.random.default_rng(seed).permutation(rows)[:IMPORTANCE_ROWS]
-    repeats = int(np.clip(IMPORTANCE_ROUNDS // table.X.shape[1], 1, IMPORTANCE_REPEATS))
-    found = permutation_importance(model, table.X.iloc[rows], table.y[rows], random_state=seed,
-                                   scoring=_log_loss if task == "classification" else _r2,
-                                   n_repeats=repeats)
-    order = np.argsort(-found.importances_mean, kind="stable")
-    return [{"feature": str(table.X.columns[i]), "value": float(found.importances_mean[i]),
-             "std": float(found.importances_std[i])} for i in order]
+    random = np.random.default_rng(seed)
+    rows = random.permutation(rows)[:IMPORTANCE_ROWS]
+    X, y, columns = table.X.iloc[rows], table.y[rows], list(map(str, table.X.columns))
+    repeats = int(np.clip(IMPORTANCE_ROUNDS // len(columns), 1, IMPORTANCE_REPEATS))
+    whole = _quality(model, [X], y, task)[0]
+    at_once = max(1, PREDICTED_ROWS // (len(rows) * repeats))
+    lost: list[float] = []
+    for start in range(0, len(columns), at_once):
+        lost += [whole - quality for quality in _quality(
+            model, [X.assign(**{name: X[name].array.take(random.permutation(len(rows)))})
+                    for name in columns[start:start + at_once] for _ in range(repeats)], y, task)]
+    losses = np.reshape(lost, (len(columns), repeats))
+    order = np.argsort(-losses.mean(axis=1), kind="stable")
+    return [{"feature": columns[i], "value": float(losses[i].mean()),
+             "std": float(losses[i].std())} for i in order]
 
 
 def _answer(model: Any, table: Table, tested: np.ndarray,
@@ -170,9 +180,10 @@ def _silently(what: str) -> None:
     """No step of the progress bar: a dummy takes no time."""
 
 
-def _log_loss(model: Any, X: pd.DataFrame, y: np.ndarray) -> float:
-    return -float(log_loss(y, model.predict_proba(X), labels=model.classes_))
-
-
-def _r2(model: Any, X: pd.DataFrame, y: np.ndarray) -> float:
-    return float(r2_score(y, model.predict(X)))
+def _quality(model: Any, frames: list[pd.DataFrame], y: np.ndarray, task: str) -> list[float]:
+    """Negative log-loss or R2 of each frame, answered together."""
+    answers = predict_with(model, pd.concat(frames, ignore_index=True))
+    if task == "classification":
+        return [-float(log_loss(y, each, labels=model.classes_))
+                for each in np.split(answers.probabilities, len(frames))]
+    return [float(r2_score(y, each)) for each in np.split(answers.labels, len(frames))]
