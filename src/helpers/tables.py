@@ -17,6 +17,7 @@ from src.settings import relative
 
 MIN_ROWS = 10
 MAX_CLASSES = 1000
+LARGEST_TARGET = 1e100
 FEW_VALUES = 10  # an integer target with no more distinct values than this is taken for classes
 
 
@@ -140,6 +141,10 @@ def check_task(table: Table, task: str, path: str) -> None:
     if task == "regression" and dtype not in ("integer", "number"):
         raise UserError(f"{path}: the target {name!r} holds {dtype}, not numbers; leave out "
                         "--task regression")
+    if task == "regression" and np.abs(table.y).max() > LARGEST_TARGET:
+        raise UserError(f"{path}: the target {name!r} holds numbers beyond {LARGEST_TARGET:.0e}, "
+                        "whose squares are too large to add up; divide them, or choose another: "
+                        "--target COLUMN")
     if task == "classification" and (distinct > MAX_CLASSES or distinct > len(table.y) / 2):
         raise UserError(f"{path}: the target {name!r} has {distinct} different values in "
                         f"{len(table.y)} rows, too many to be classes; choose another: "
