@@ -36,6 +36,8 @@ from src.helpers.datasets import find_profile
 @click.option("--folds", type=click.IntRange(2, 50), default=5, help="Of the cross-validation.")
 @click.option("--hold-out", type=click.FloatRange(0, 0.9), default=0.2,
               help="Share of rows set apart for the last test; none under 50 rows.")
+@click.option("--max-rows", type=click.IntRange(10),
+              help="Learn from a seeded, stratified sample.  [default: what fits into memory]")
 @click.option("--refit/--no-refit", default=False,
               help="Fit the saved model on all rows, the hold-out too.")
 @click.option("--group", metavar="COLUMN",

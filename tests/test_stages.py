@@ -160,8 +160,8 @@ def test_every_imported_file_decides_the_key_or_is_known_not_to(quick: Path) -> 
     keyed = {str(path.relative_to(ROOT)) for pattern in (*CODE["train"], FEATURES_CODE)
              for path in ROOT.glob(pattern)}
     names = {"src/": "settings",
-             "src/helpers/": "commands configuration datasets endings freshness os_errors params"
-             " progress",
+             "src/helpers/": "commands configuration datasets endings freshness memory os_errors"
+             " params progress",
              "src/etl/": "account detect records",
              "mlmonkey/": "errors files store claims code_state names redact sealed"}
     without_effect = {f"{folder}{name}.py" for folder, each in names.items()

@@ -95,6 +95,7 @@ def histogram(quantiles: Sequence[float], whole: bool = False) -> list[float]:
 def describe_account(records: Mapping[str, int],
                      rows: Mapping[str, int]) -> list[tuple[str, int, bool]]:
     """What became of the lines and records, in the order of the data's way; True: a part of it."""
+    unless_zero = ("lines", "header", "blank", "not_sampled")
     return [(label, counts[key], part) for counts, key, label, part in (
         (records, "lines", "lines in the file", False), (records, "header", "header", True),
         (records, "blank", "blank", True), (records, "records", "records", False),
@@ -102,9 +103,10 @@ def describe_account(records: Mapping[str, int],
         (records, "rejected", "rejected", True),
         (rows, "dataset", "rows after the transform", False),
         (rows, "without_target", "without a target", True),
+        (rows, "not_sampled", "left out of the sample", True),
         (rows, "training", "learned from", True),
         (rows, "hold_out", "held out for the test", True))
-        if key in counts and (counts[key] or key not in ("lines", "header", "blank"))]
+        if key in counts and (counts[key] or key not in unless_zero)]
 
 
 def describe_reading(reading: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from typing import Any
 from mlmonkey.files import sha256_of, sha256_of_text
 from mlmonkey.metadata import installed_versions
 from src.helpers.configuration import Config
+from src.helpers.memory import with_row_limit
 from src.settings import ROOT, locate, relative
 
 FEATURES_CODE = "src/model/features.py"  # counts only for models that use a function of it
@@ -56,6 +57,7 @@ def dataset_record(raw: Path, sha256: str, config: Config) -> dict[str, Any]:
 
 def train_record(profile: Mapping[str, Any], config: Config) -> dict[str, Any]:
     """The record of a training: its options, the transformed rows, the code of src/model."""
+    config = with_row_limit(config, profile)
     tied = [FEATURES_CODE] if config.features and feature_functions(profile) else []
     transformed = profile["transformed"]
     return stage_record("train", config, {transformed["path"]: transformed["sha256"]}, tied)

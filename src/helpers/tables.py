@@ -1,6 +1,8 @@
 """The training table: canonical frame and target, from the transformed file of a dataset."""
 
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +10,7 @@ import pandas as pd
 
 from mlmonkey.errors import UserError
 from mlmonkey.schema import Feature, canonical_frame
-from src.etl.account import parquet_sql
+from src.etl.account import identifier, parquet_sql
 from src.helpers.commands import make_line, typed
 from src.helpers.configuration import Config, nearest
 from src.helpers.datasets import transformed_path
@@ -26,19 +28,28 @@ class Table(NamedTuple):
 
     Where the options name columns for them: `groups` (n,), integers of which -1 is none, and
     `times` (n,), of which rows without one have the earliest.
+    `known` rows have a target; more than n where these are a sample.
     """
 
     X: pd.DataFrame
     y: np.ndarray
     rows: np.ndarray
+    known: int
     schema: list[Feature]
     target: Feature
     groups: np.ndarray | None = None
     times: np.ndarray | None = None
 
 
-def read_rows(profile: dict[str, Any]) -> pd.DataFrame:
-    """The canonical frame of all rows of a dataset (n, columns).
+def read_rows(profile: dict[str, Any], target: str, most: int | None,
+              seed: int) -> tuple[pd.DataFrame, np.ndarray, int]:
+    """The rows of a dataset whose target is known, or a sample of them.
+
+    Args:
+        most: rows that are wanted; None: all.
+
+    Returns:
+        The canonical frame (n, columns), the rows' numbers (n,), and how many have a target.
 
     Raises:
         UserError: when the file is gone, damaged, or another one than the profile describes.
@@ -46,8 +57,13 @@ def read_rows(profile: dict[str, Any]) -> pd.DataFrame:
     import duckdb
     path = transformed_path(profile["key"])
     try:
-        with duckdb.connect() as connection:
-            frame = connection.sql(f"FROM {parquet_sql(path)}").df()
+        with (tempfile.TemporaryDirectory() as workspace,
+              duckdb.connect(config={"temp_directory": workspace}) as connection):
+            if most is None:
+                frame = connection.sql(f"FROM {parquet_sql(path)}").df()
+            else:
+                about = next(each for each in profile["columns"] if each["name"] == target)
+                frame, rows, count = draw_sample(connection, path, about, most, seed)
         whole = is_whole(path, profile["transformed"]["sha256"])  # after reading: it may change
     except duckdb.Error:
         whole = False
@@ -55,11 +71,46 @@ def read_rows(profile: dict[str, Any]) -> pd.DataFrame:
         raise UserError(f"{relative(path)} is damaged, gone or not what its profile describes; "
                         "make it again: "
                         + make_line("generate-dataset", "--data", typed(profile["raw"]["path"])))
-    return canonical_frame(frame, profile["columns"])
+    frame = canonical_frame(frame, profile["columns"])
+    if most is None:
+        known = frame[target].notna().to_numpy()
+        frame, rows, count = frame[known].reset_index(drop=True), np.flatnonzero(known), known.sum()
+    return frame, rows, int(count)
+
+
+def draw_sample(connection: Any, path: Path, target: Feature, most: int,
+                seed: int) -> tuple[pd.DataFrame, np.ndarray, int]:
+    """Rows drawn from a Parquet file without loading the others, in the file's order.
+
+    Each class, or tenth of the ranks of numbers, gives its share, and two rows while there is room.
+
+    Returns:
+        The frame (n, columns), the rows' numbers (n,), and how many rows have a target.
+    """
+    table, value = parquet_sql(path, "file_row_number=true"), identifier(target["name"])
+    known = (f"isfinite(CAST({value} AS DOUBLE))" if target["dtype"] in ("integer", "number")
+             else f"{value} IS NOT NULL")
+    count, distinct = connection.execute(
+        f"SELECT count(*), count(DISTINCT {value}) FROM {table} WHERE {known}").fetchone()
+    part = (value if distinct <= MAX_CLASSES
+            else f"ntile(10) OVER (ORDER BY {value}, file_row_number)")
+    connection.execute(
+        "CREATE TEMP TABLE sample AS WITH known AS ("
+        f"SELECT file_row_number AS number, {part} AS part FROM {table} WHERE {known}), "
+        "lots AS (SELECT *, hash(xor(hash(number), CAST($seed AS UBIGINT))) AS lot FROM known), "
+        "places AS (SELECT number, count(*) OVER (PARTITION BY part) AS size, "
+        "row_number() OVER (PARTITION BY part ORDER BY lot, number) AS place FROM lots) "
+        "SELECT number FROM places ORDER BY greatest(place - 2, 0) / size, place, number "
+        "LIMIT $most", {"seed": seed, "most": most})
+    frame = connection.sql(f"FROM {table} WHERE file_row_number IN (FROM sample) "
+                           "ORDER BY file_row_number").df()
+    return frame, frame.pop("file_row_number").to_numpy(), count
 
 
 def read_training_table(profile: dict[str, Any], target: str, config: Config) -> Table:
-    """The rows whose target is known, without the columns of --group and --drop.
+    """The rows whose target is known, or a stratified sample of --max-rows of them.
+
+    Without the columns of --group and --drop.
 
     Raises:
         UserError: when nothing can be learned from this table and target; says why.
@@ -68,14 +119,13 @@ def read_training_table(profile: dict[str, Any], target: str, config: Config) ->
     path = profile["raw"]["path"]
     check_target(path, target, columns)
     check_columns(path, target, config, columns)
-    frame = read_rows(profile)
+    frame, rows, known = read_rows(profile, target, config.max_rows, config.seed)
     values = frame.pop(target)
-    known = values.notna().to_numpy()
-    if not known.any():
+    if not known:
         raise UserError(f"{path}: the target {target!r} is missing in every row; choose another: "
                         f"--target {_others(columns, target)}")
-    if known.sum() < MIN_ROWS:
-        raise UserError(f"{path}: {known.sum()} row(s) with a target are too few to learn from; "
+    if known < MIN_ROWS:
+        raise UserError(f"{path}: {known} row(s) with a target are too few to learn from; "
                         f"at least {MIN_ROWS} are needed")
     without = {target, config.group, *config.drop}
     schema = [column for name, column in columns.items() if name not in without]
@@ -85,13 +135,12 @@ def read_training_table(profile: dict[str, Any], target: str, config: Config) ->
                         "or see how the file was read: "
                         + make_line("generate-dataset", "--data", typed(path)))
     about = columns[target]
-    if about["dtype"] == "number" and _are_classes(values[known]):
+    if about["dtype"] == "number" and _are_classes(values):
         about = about | {"dtype": "integer"}  # 0.0 and 1.0, as a column with gaps is often written
-    groups = None if config.group is None else pd.factorize(frame.loc[known, config.group])[0]
-    times = None if config.time is None else _moments(frame.loc[known, config.time])
-    return Table(frame.loc[known, [column["name"] for column in schema]].reset_index(drop=True),
-                 _target_values(values[known], about), np.flatnonzero(known), schema, about,
-                 groups, times)
+    groups = None if config.group is None else pd.factorize(frame[config.group])[0]
+    times = None if config.time is None else _moments(frame[config.time])
+    return Table(frame[[column["name"] for column in schema]], _target_values(values, about), rows,
+                 known, schema, about, groups, times)
 
 
 def check_target(path: str, target: str, columns: dict[str, Feature]) -> None:

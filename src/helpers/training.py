@@ -21,6 +21,7 @@ from src.helpers.configuration import Config
 from src.helpers.datasets import model_store
 from src.helpers.doctor import examine
 from src.helpers.evaluation import Parts, evaluate, explain, number_folds, split_rows, units_of
+from src.helpers.memory import with_row_limit
 from src.helpers.progress import steps
 from src.helpers.recipe import make_recipe
 from src.helpers.tables import Table, check_task, read_training_table, tell_task
@@ -34,7 +35,7 @@ PATCH_PATHS = ("src", "mlmonkey", "Makefile", "setup.py", "requirements*", "para
 
 def train(profile: dict[str, Any], target: str, config: Config) -> dict[str, Any]:
     """Train, evaluate and save a model; return its metadata."""
-    clock = Clock()
+    clock, config = Clock(), with_row_limit(config, profile)
     table = read_training_table(profile, target, config)
     path = profile["raw"]["path"]
     task = tell_task(table, path) if config.task == "auto" else config.task
@@ -46,7 +47,11 @@ def train(profile: dict[str, Any], target: str, config: Config) -> dict[str, Any
     check_owner(store, name, path, target)
     print(f"training: {config.model} {task} of {target!r} from {len(table.y):,} rows, "
           f"{len(table.schema)} columns{_said(config.task)}")
-    if without := profile["transformed"]["rows"] - len(table.y):
+    if table.known > len(table.y):
+        print(f"note: these are a sample of {table.known:,} rows" + (
+            ", as many as fit into memory; --max-rows sets another number"
+            if config.sources["max_rows"] == "memory" else ""))
+    if without := profile["transformed"]["rows"] - table.known:
         print(f"note: {without:,} rows without a value of {target!r} are left out")
     if shutil.which("git") is None:
         print("note: git is not installed, so the metadata has no commit and no patch")
@@ -200,7 +205,8 @@ def describe_data(profile: dict[str, Any], table: Table, parts: Parts,
         "key": profile["key"], "raw": profile["raw"], "transformed": profile["transformed"],
         "config": profile["config"],
         "reading": profile["reading"], "rules": profile["rules"], "records": profile["records"],
-        "rows": {"dataset": dataset, "without_target": dataset - len(table.y),
+        "rows": {"dataset": dataset, "without_target": dataset - table.known,
+                 "not_sampled": table.known - len(table.y),
                  "training": len(table.y) - (0 if refit else held), "hold_out": held},
         "refit": refit, "hold_out_rows": table.rows[parts.hold_out].tolist(),
     }
