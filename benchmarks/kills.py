@@ -149,6 +149,8 @@ class Campaign:
             return f"ended after {took:.1f} s"
         if number is signal.SIGINT and process.returncode == 130 and lines[-1:] != [LINE]:
             return f"said {lines}"
+        if process.returncode == -signal.SIGINT and not lines:
+            return None  # Python itself was still starting
         return None if process.returncode in (0, -9, 130) else f"{process.returncode}: {lines}"
 
     def state(self) -> dict[str, str]:

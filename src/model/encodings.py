@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (OneHotEncoder, OrdinalEncoder, QuantileTransformer,
                                    StandardScaler, TargetEncoder)
 
-from src.model.pipeline import LARGEST, DateParts
+from src.model.pipeline import LARGEST, DateParts, TreeNumbers
 
 ALMOST_ALL = 0.95  # share of values that must read as numbers; the rest becomes missing
 FEW_LEVELS = 12  # categories with more levels are also encoded by the target's mean
@@ -26,9 +26,11 @@ NATIVE_LEVELS = 200  # of a category in boosting, which takes 255
 ONE_HOT_LEVELS = 100  # of a category in the linear model; rarer ones share a column
 TEXT_WORDS = 3  # words of an average value of free text, which no level of a category has
 QUANTILES = 200  # by which numbers are spread for the linear model
-TOPICS = 30  # numbers that free text is condensed to
+TOPICS = 30  # numbers that free text is condensed to, at most
+SMALLEST = 1e-290  # a difference between smaller numbers is nothing to divide by
 NUMBER = re.compile(r"\s*[$€£¥]?\s*([-+]?\d[\d,' _]*\.?\d*(?:[eE][-+]?\d+)?|[-+]?\.\d+)"
                     r"\s*([^\d\s.,]{0,8})\s*")
+ROW_NUMBER = "a row number"
 ZERO_FIRST = re.compile(r"0\d")
 
 
@@ -50,6 +52,11 @@ class TypedColumns(TransformerMixin, BaseEstimator):
                 self.dropped_[name] = reason
             else:
                 self.kinds_[name] = self._kind(name, X[name])
+        if not self.kinds_:  # a row number without rivals may be the time
+            self.kinds_ = {name: "number" for name, reason in self.dropped_.items()
+                           if reason == ROW_NUMBER}
+            self.dropped_ = {name: reason for name, reason in self.dropped_.items()
+                             if reason != ROW_NUMBER}
         return self
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
@@ -64,6 +71,7 @@ class TypedColumns(TransformerMixin, BaseEstimator):
             elif kind == "number":
                 numbers = (column.to_numpy(dtype=np.float64) if column.dtype.kind == "f"
                            else read_numbers(column)[0])
+                numbers = np.where(np.abs(numbers) < SMALLEST, 0.0, numbers)
                 typed[name] = numbers.clip(-LARGEST, LARGEST)
             else:
                 typed[name] = column.str.strip()
@@ -110,7 +118,7 @@ def useless(column: pd.Series) -> str:
         return ""
     if column.dtype.kind == "f":
         whole = (known % 1 == 0).all() and known.max() - known.min() == len(known) - 1
-        return "a row number" if whole else ""
+        return ROW_NUMBER if whole else ""
     if column.dtype.kind == "M" or np.isfinite(read_numbers(known)[0]).mean() > ALMOST_ALL:
         return ""
     return "an identifier" if known.str.count(r"\s+").mean() + 1 < TEXT_WORDS else ""
@@ -143,7 +151,7 @@ def for_trees(columns: TypedColumns, seed: int) -> ColumnTransformer:
     return ColumnTransformer([
         ("codes", codes, few + many),
         ("means", target_means(seed), many),
-        ("number", "passthrough", columns.names("number")),
+        ("number", TreeNumbers(), columns.names("number")),
         *topics(columns, seed)], sparse_threshold=0)
 
 
@@ -181,20 +189,30 @@ def topics(columns: TypedColumns, seed: int) -> list[tuple[str, Any, str]]:
         letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), max_features=5000,
                                   sublinear_tf=True)
         steps.append((f"topics {number}", make_pipeline(
-            FilledText(), letters, TruncatedSVD(TOPICS, random_state=seed)), name))
+            FilledText(), letters, Topics(TOPICS, random_state=seed)), name))
     return steps
 
 
+class Topics(TruncatedSVD):
+    """TruncatedSVD that asks for no more numbers than there are columns."""
+
+    def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
+        """X (n, columns) -> float64 (n, numbers)."""
+        self.set_params(n_components=min(TOPICS, X.shape[1]))
+        with np.errstate(invalid="ignore"):  # of rows that are all alike no share is explained
+            return np.asarray(super().fit_transform(X, y))
+
+
 class FilledText(TransformerMixin, BaseEstimator):
-    """A column of text without gaps."""
+    """A column of text without gaps: what has no letter at all is a dash."""
 
     def fit(self, X: pd.Series, y: Any = None) -> "FilledText":
         """Nothing is learned."""
         return self
 
     def transform(self, X: pd.Series) -> pd.Series:
-        """X (n,) with an empty text for a missing one."""
-        return X.fillna("").astype(object)
+        """X (n,) with a dash for a missing or an empty text."""
+        return X.fillna("").replace("", "-").astype(object)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
+from mlmonkey.errors import UserError
 from src.model.encodings import TypedColumns, for_linear, for_trees
 
 MEMBERS = ("boosting", "extra trees", "linear")
@@ -62,6 +63,11 @@ class Portfolio(BaseEstimator):
         Once one is complete, the end of the budget or a first interrupt ends the search.
         """
         self.columns_ = TypedColumns().fit(X)
+        if not self.columns_.kinds_:
+            reasons = [f"{name}: {reason}" for name, reason in self.columns_.dropped_.items()]
+            raise UserError("no column can say anything about a row that comes later "
+                            f"({', '.join(reasons[:5])}{' ...' if len(reasons) > 5 else ''}); add "
+                            "others, or take them as they are: --model boosting")
         typed = self.columns_.transform(X)
         answers: dict[str, np.ndarray] = {}
         self.members_: dict[str, list[Member]] = {}
@@ -83,13 +89,14 @@ class Portfolio(BaseEstimator):
     def _fit_member(self, name: str, typed: pd.DataFrame, y: np.ndarray, fold: np.ndarray,
                     step: Callable[[str], None] | None) -> tuple[list["Member"], np.ndarray]:
         numbers = np.unique(fold[fold >= 0])
+        classes = int(y.max()) + 1 if isinstance(self, ClassifierMixin) else None
         fitted, held = [], []
         for count, number in enumerate(numbers):
             if step:
                 step(f"{name} {count + 1} of {len(numbers)}")
             out = fold == number
-            member = make_member(name, self.columns_, isinstance(self, ClassifierMixin),
-                                 int((~out).sum()), self.seed + int(number), self.threads)
+            member = make_member(name, self.columns_, classes, int((~out).sum()),
+                                 self.seed + int(number), self.threads)
             fitted.append(member.fit(typed[~out], y[~out], typed[out], y[out]))
             held.append(member.answer(typed[out]))
         answers = np.zeros((len(y), *held[0].shape[1:]))
@@ -149,7 +156,7 @@ class PortfolioClassifier(ClassifierMixin, Portfolio):
             step: is told what begins.
         """
         self.classes_, numbers = np.unique(y, return_inverse=True)
-        fold = own_folds(numbers, self.folds, self.seed) if fold is None else fold
+        fold = own_folds(numbers, "classification", self) if fold is None else fold
         answers = self._fit_members(X, numbers, fold, step)
 
         def boldened(rows: np.ndarray) -> tuple[dict[str, float], dict[str, np.ndarray]]:
@@ -193,7 +200,7 @@ class PortfolioRegressor(RegressorMixin, Portfolio):
         """Fit on a canonical frame X (n, features) and numbers y (n,); see the classifier."""
         self.mean_, self.scale_ = float(np.mean(y)), float(np.std(y)) or 1.0
         scaled = (y - self.mean_) / self.scale_
-        fold = own_folds(y, self.folds, self.seed) if fold is None else fold
+        fold = own_folds(y, "regression", self) if fold is None else fold
         answers = self._fit_members(X, scaled, fold, step)
         tested = fold >= 0
         self.held_out_ = np.full(len(y), self.mean_)
@@ -223,18 +230,27 @@ class Member(BaseEstimator):
     Args:
         encoder: unfitted transformer of typed columns.
         estimator: unfitted scikit-learn estimator.
+        classes: how many there are (the rows outside a fold may lack some); None: numbers.
     """
 
-    def __init__(self, encoder: Any, estimator: Any) -> None:
+    def __init__(self, encoder: Any, estimator: Any, classes: int | None) -> None:
         self.encoder = encoder
         self.estimator = estimator
+        self.classes = classes
 
     def fit(self, X: pd.DataFrame, y: np.ndarray, X_held: pd.DataFrame,
             y_held: np.ndarray) -> "Member":
         """Fit on typed columns X (n, columns); boosting stops by the held rows."""
         encoded = self.encoder.fit_transform(X, y)
-        if "early_stopping" in self.estimator.get_params():
-            self.estimator.fit(encoded, y, X_val=self.encoder.transform(X_held), y_val=y_held)
+        if self.classes and (y == y[0]).all():
+            from sklearn.dummy import DummyClassifier
+            self.estimator = DummyClassifier().fit(encoded, y)
+        elif "early_stopping" in self.estimator.get_params():
+            known = np.isin(y_held, y) if self.classes else np.full(len(y_held), True)
+            if not known.any():  # no class of the held rows is known: nothing to stop by
+                X_held, y_held, known = X, y, np.full(len(y), True)
+            self.estimator.fit(encoded, y, X_val=self.encoder.transform(X_held[known]),
+                               y_val=y_held[known])
         else:
             self.estimator.fit(encoded, y)
         if "n_jobs" in self.estimator.get_params():
@@ -244,36 +260,38 @@ class Member(BaseEstimator):
     def answer(self, X: pd.DataFrame) -> np.ndarray:
         """Probabilities (n, classes), or numbers (n,)."""
         encoded = self.encoder.transform(X)
-        if hasattr(self.estimator, "predict_proba"):
-            return np.asarray(self.estimator.predict_proba(encoded))
-        return np.asarray(self.estimator.predict(encoded))
+        if self.classes is None:
+            return np.asarray(self.estimator.predict(encoded))
+        answers = np.zeros((len(X), self.classes))
+        answers[:, self.estimator.classes_] = self.estimator.predict_proba(encoded)
+        return answers
 
 
-def make_member(name: str, columns: TypedColumns, classify: bool, rows: int, seed: int,
+def make_member(name: str, columns: TypedColumns, classes: int | None, rows: int, seed: int,
                 threads: int) -> Member:
     """An unfitted member by its name."""
     from sklearn import ensemble, linear_model
     if name == "boosting":
-        kind = (ensemble.HistGradientBoostingClassifier if classify
+        kind = (ensemble.HistGradientBoostingClassifier if classes
                 else ensemble.HistGradientBoostingRegressor)
         return Member(for_trees(columns, seed), kind(
             learning_rate=0.06, max_iter=BOOSTING_ROUNDS, max_features=0.5, early_stopping=True,
             n_iter_no_change=PATIENCE, random_state=seed,
-            categorical_features=columns.codes() or None))
+            categorical_features=columns.codes() or None), classes)
     if name == "extra trees":
-        kind = ensemble.ExtraTreesClassifier if classify else ensemble.ExtraTreesRegressor
+        kind = ensemble.ExtraTreesClassifier if classes else ensemble.ExtraTreesRegressor
         return Member(for_trees(columns, seed), kind(
             n_estimators=TREES, min_samples_leaf=2, max_leaf_nodes=LEAVES, n_jobs=threads,
-            max_features="sqrt" if classify else 0.5, random_state=seed))
-    estimator = (linear_model.LogisticRegression(max_iter=300, C=0.5) if classify
+            max_features="sqrt" if classes else 0.5, random_state=seed), classes)
+    estimator = (linear_model.LogisticRegression(max_iter=300, C=0.5) if classes
                  else linear_model.RidgeCV(np.geomspace(0.01, 10_000, 13)))
-    return Member(for_linear(columns, rows, seed), estimator)
+    return Member(for_linear(columns, rows, seed), estimator, classes)
 
 
-def own_folds(y: np.ndarray, count: int, seed: int) -> np.ndarray:
+def own_folds(y: np.ndarray, task: str, portfolio: Portfolio) -> np.ndarray:
     """Stratified folds (n,) for those who call fit without any."""
     from src.helpers.splits import folds, strata
-    return folds(strata(y, "classification" if y.dtype.kind in "iu" else "regression"), count, seed)
+    return folds(strata(y, task), portfolio.folds, portfolio.seed)
 
 
 def choose_weights(answers: Answers, y: np.ndarray,

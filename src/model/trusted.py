@@ -11,6 +11,7 @@ TRUSTED = (
     "sklearn.tree._tree.Tree",
     "sklearn.utils.validation.check_array",
     "src.model.encodings.FilledText",
+    "src.model.encodings.Topics",
     "src.model.encodings.TypedColumns",
     "src.model.pipeline.ComputedFeatures",
     "src.model.pipeline.DateParts",
