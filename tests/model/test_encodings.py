@@ -27,7 +27,8 @@ UNIQUE = st.integers(0, 10**6).map("id{}".format)
 PROSE = st.lists(st.sampled_from(WORDS), min_size=3, max_size=6).map(" ".join)
 COLUMNS = {"number": [NUMBERS, FEW], "integer": [st.integers(-2**60, 2**60)],
            "boolean": [st.booleans()], "date": [DATES],
-           "text": [SPELLED, UNIQUE, PROSE, st.text(max_size=4), st.text(min_size=3, max_size=9).map(lambda text: 99 * text)]}
+           "text": [SPELLED, UNIQUE, PROSE, st.text(max_size=4),
+                    st.text(min_size=3, max_size=9).map(lambda text: 99 * text)]}
 CASES = [(dtype, values) for dtype, each in COLUMNS.items() for values in each]
 
 
