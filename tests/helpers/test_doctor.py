@@ -47,7 +47,7 @@ def table_of(columns: dict[str, Any], target: str, **more: Any) -> Table:
     y = X.pop(target).to_numpy()
     about = next(each for each in schema if each["name"] == target)
     y = y.astype({"text": str, "integer": int, "number": float}[about["dtype"]])
-    return Table(X, y, np.arange(len(y)), [each for each in schema if each is not about],
+    return Table(X, y, np.arange(len(y)), len(y), [each for each in schema if each is not about],
                  about | more)
 
 
