@@ -84,6 +84,9 @@ def script(section: str) -> Callable[[Callable[[Config], int | None]], "ScriptCo
             if config.values.pop("show_config"):
                 show(section, config)
                 return None
+            # threads that wait must sleep: spinning beside another busy process they take
+            # twenty times as long; OpenMP reads this when a library that uses it is imported
+            os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
             return main(config)
         callback.__doc__ = main.__doc__
         options = list(reversed(getattr(main, "__click_params__", [])))
