@@ -168,6 +168,8 @@ def measure(words: list[str], folder: Path, timeout: float,
         finally:
             with suppress(ProcessLookupError):  # all that is left, after a Ctrl-C or a timeout
                 os.killpg(process.pid, signal.SIGKILL)
+    if not took.exists():
+        sys.exit("the measuring process was killed; the same command goes on from here")
     figures = json.loads(took.read_text())
     return figures.pop("status"), figures, last_line(printed), last_line(complaints)
 
