@@ -162,7 +162,9 @@ def measure(words: list[str], folder: Path, timeout: float,
     with printed.open("w") as output, complaints.open("w") as errors:
         process = subprocess.Popen(
             [sys.executable, "-S", str(HERE / "measure.py"), str(took), str(timeout), *words],
-            cwd=folder, stdout=output, stderr=errors, start_new_session=True)
+            cwd=folder, stdout=output, stderr=errors, start_new_session=True,
+            # else what a peer takes depends on what else the machine does: its threads spin
+            env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"})
         try:
             process.wait()
         finally:
