@@ -17,7 +17,8 @@ from src.helpers.scores import aligned, evaluation_block, score_answers, summari
 from src.helpers.splits import copies, folds, hold_out, latest, spans, strata, tie
 from src.helpers.tables import Table
 
-IMPORTANCE_ROWS = 2000  # more rows make the importances no truer, only slower
+IMPORTANCE_ROWS = 500, 2000  # at least, at most: more make the importances no truer, only slower
+IMPORTANCE_ANSWERS = 50_000  # of all permutations together; the blend needs a second for them
 IMPORTANCE_REPEATS = 5
 IMPORTANCE_ROUNDS = 500  # permutations in all: with many columns each is permuted less often
 PREDICTED_ROWS = 50_000  # at once, of all permutations together
@@ -148,21 +149,29 @@ def explain(model: Any, table: Table, parts: Parts, seed: int, task: str) -> lis
     As sklearn.inspection.permutation_importance, but with many permutations in one prediction.
     """
     rows = parts.hold_out if len(parts.hold_out) else parts.training
-    random = np.random.default_rng(seed)
-    rows = random.permutation(rows)[:IMPORTANCE_ROWS]
-    X, y, columns = table.X.iloc[rows], table.y[rows], list(map(str, table.X.columns))
+    random, columns = np.random.default_rng(seed), list(map(str, table.X.columns))
     repeats = int(np.clip(IMPORTANCE_ROUNDS // len(columns), 1, IMPORTANCE_REPEATS))
+    most = int(np.clip(IMPORTANCE_ANSWERS // (len(columns) * repeats), *IMPORTANCE_ROWS))
+    rows = random.permutation(rows)[:most]
+    X, y = table.X.iloc[rows], table.y[rows]
     whole = _quality(model, [X], y, task)[0]
     at_once = max(1, PREDICTED_ROWS // (len(rows) * repeats))
     lost: list[float] = []
     for start in range(0, len(columns), at_once):
         lost += [whole - quality for quality in _quality(
-            model, [X.assign(**{name: X[name].array.take(random.permutation(len(rows)))})
+            model, [_with(X, name, X[name].array.take(random.permutation(len(rows))))
                     for name in columns[start:start + at_once] for _ in range(repeats)], y, task)]
     losses = np.reshape(lost, (len(columns), repeats))
     order = np.argsort(-losses.mean(axis=1), kind="stable")
     return [{"feature": columns[i], "value": float(losses[i].mean()),
              "std": float(losses[i].std())} for i in order]
+
+
+def _with(X: pd.DataFrame, name: str, values: Any) -> pd.DataFrame:
+    """X with other values in one column; assign knows no column called self."""
+    changed = X.copy(deep=False)
+    changed[name] = values
+    return changed
 
 
 def _answer(model: Any, table: Table, tested: np.ndarray,

@@ -61,7 +61,7 @@ class ComputedFeatures(TransformerMixin, BaseEstimator):
                                     "out: --no-features") from None
             columns.update({key: _finite(values) for key, values in new.items()})
         added = {key: values for key, values in columns.items() if key not in X.columns}
-        return X.assign(**added)
+        return pd.concat([X, pd.DataFrame(added, index=X.index)], axis=1)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
