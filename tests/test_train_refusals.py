@@ -23,6 +23,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (("--set", "learning_rate=["), ("learning_rate=[", "no value")),
     (("--set", "scoring=foo", "--set", "early_stopping=true"), ("--set scoring=foo", "foo")),
     (("--model", "linear", "--set", "solver=liblinear"), ("solver=liblinear", "liblinear")),
+    (("--model", "auto", "--set", "members=[linear, bosting]"), ("'bosting'", "[boosting, ")),
+    (("--model", "auto", "--set", "members=7"), ("no member 7", "[boosting, ")),
     (("--folds", "1"), ("--folds",)),
     (("--group", "sepal_lenght"), ("--group", "did you mean 'sepal_length'?")),
     (("--time", "species"), ("--time species", "target")),

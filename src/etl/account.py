@@ -21,6 +21,7 @@ from src.settings import relative
 PIECE_BYTES = 1 << 20
 MAX_LINE_BYTES = 1 << 22  # DuckDB keeps room for many lines of this size
 REASON = "rejected "  # column of a source; no column of a CSV file has a name that ends in a blank
+ROW_NUMBER = "row number "  # column of numbered_sql
 UNREADABLE = re.compile("[\udc00-\udcff]")  # as _mark_bytes writes bytes that are no text
 
 
@@ -102,9 +103,15 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def parquet_sql(path: Path, *options: str) -> str:
+def parquet_sql(path: Path) -> str:
     """SQL for the rows of one Parquet file."""
-    return f"read_parquet({', '.join([_one_file(path), 'hive_partitioning=false', *options])})"
+    return f"read_parquet({_one_file(path)}, hive_partitioning=false)"
+
+
+def numbered_sql(path: Path) -> str:
+    """The same with ROW_NUMBER, from 0; DuckDB's own can't be had beside a column of its name."""
+    return (f"(SELECT *, row_number() OVER () - 1 AS {identifier(ROW_NUMBER)} "
+            f"FROM {parquet_sql(path)})")
 
 
 def csv_sql(path: Path, names: Sequence[str], delimiter: str, header: bool,

@@ -14,8 +14,8 @@ import pandas as pd
 
 from mlmonkey.errors import UserError
 from mlmonkey.schema import EXPECTED, canonical_frame
-from src.etl.account import (REASON, Account, Source, identifier, open_source, parquet_sql,
-                             quoted)
+from src.etl.account import (REASON, ROW_NUMBER, Account, Source, identifier, numbered_sql,
+                             open_source, quoted)
 from src.etl.convert import cells_sql, checked_value_sql, parquet_value_sql
 from src.etl.detect import DELIMITERS, check_readable, detect_reading, scan
 from src.etl.formulas import escaped_sql
@@ -107,9 +107,9 @@ def open_hold_out(metadata: Mapping[str, Any], profile: Mapping[str, Any] | None
                         "(make train), or name a file: "
                         + make_line("prediction", "--input", typed(raw)))
     rows = workspace / f"hold-out of {name}.parquet"
-    table = parquet_sql(transformed_path(profile["key"]), "file_row_number=true")
+    table, number = numbered_sql(transformed_path(profile["key"])), identifier(ROW_NUMBER)
     connection.execute(
-        f"COPY (SELECT * EXCLUDE (file_row_number) FROM {table} WHERE file_row_number IN "
+        f"COPY (SELECT * EXCLUDE ({number}) FROM {table} WHERE {number} IN "
         f"(SELECT unnest(?))) TO {quoted(str(rows))} (FORMAT parquet)",
         [metadata["data"]["hold_out_rows"]])
     return open_input(rows, metadata, workspace, connection, keep, labels=labels,

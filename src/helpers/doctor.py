@@ -15,6 +15,7 @@ import pandas as pd
 from mlmonkey.errors import UserError
 from src.helpers.configuration import Config
 from src.helpers.quick_scores import Sample, draw_sample
+from src.helpers.recipe import classes_may_be_many
 from src.helpers.splits import copies, spans, strata, tie
 from src.helpers.tables import FEW_VALUES, Table
 from src.model.encodings import read_numbers, useless
@@ -38,6 +39,7 @@ ID_NAME = re.compile(r"(^|[\W_])(id|uuid|key|nr|no)$|^(patient|subject|person|us
 ID_TEXT = r"[A-Za-z]{0,4}[-_ ]?\d{2,}"
 
 
+@classes_may_be_many()
 def examine(table: Table, task: str, config: Config) -> list[Finding]:
     """Look for everything; tell it, or refuse to train.
 

@@ -1,6 +1,9 @@
 """All that decides how a model is fitted: algorithm, parameters, task, seed, threads, features."""
 
 import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +16,14 @@ from src.helpers.configuration import Config, nearest
 from src.helpers.freshness import feature_functions
 from src.model.models import MODELS
 from src.model.pipeline import build_pipeline
+
+
+@contextmanager
+def classes_may_be_many() -> Iterator[None]:
+    """No doubt of scikit-learn about classes of two rows, of which a fold has one: we asked."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The number of unique classes is greater than")
+        yield
 
 
 class Recipe(NamedTuple):
@@ -45,8 +56,11 @@ class Recipe(NamedTuple):
 
     def members(self) -> int:
         """How many estimators are fitted in each fold."""
-        return len(getattr(self.make_estimator()[0], "members", [1]))
+        from src.model.portfolio import known_members
+        names = getattr(self.make_estimator()[0], "members", None)
+        return 1 if names is None else len(known_members(names))
 
+    @classes_may_be_many()
     def fit(self, X: pd.DataFrame, y: np.ndarray, **more: Any) -> Any:
         """A pipeline fitted on X (n, features) and y (n,).
 

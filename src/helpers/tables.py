@@ -10,7 +10,7 @@ import pandas as pd
 
 from mlmonkey.errors import UserError
 from mlmonkey.schema import Feature, canonical_frame
-from src.etl.account import identifier, parquet_sql
+from src.etl.account import ROW_NUMBER, identifier, numbered_sql, parquet_sql
 from src.helpers.commands import make_line, typed
 from src.helpers.configuration import Config, nearest
 from src.helpers.datasets import transformed_path
@@ -87,24 +87,23 @@ def draw_sample(connection: Any, path: Path, target: Feature, most: int,
     Returns:
         The frame (n, columns), the rows' numbers (n,), and how many rows have a target.
     """
-    table, value = parquet_sql(path, "file_row_number=true"), identifier(target["name"])
+    table, value, number = numbered_sql(path), identifier(target["name"]), identifier(ROW_NUMBER)
     known = (f"isfinite(CAST({value} AS DOUBLE))" if target["dtype"] in ("integer", "number")
              else f"{value} IS NOT NULL")
     count, distinct = connection.execute(
         f"SELECT count(*), count(DISTINCT {value}) FROM {table} WHERE {known}").fetchone()
     part = (value if distinct <= MAX_CLASSES
-            else f"ntile(10) OVER (ORDER BY {value}, file_row_number)")
+            else f"ntile(10) OVER (ORDER BY {value}, {number})")
     connection.execute(
         "CREATE TEMP TABLE sample AS WITH known AS ("
-        f"SELECT file_row_number AS number, {part} AS part FROM {table} WHERE {known}), "
+        f"SELECT {number} AS number, {part} AS part FROM {table} WHERE {known}), "
         "lots AS (SELECT *, hash(xor(hash(number), CAST($seed AS UBIGINT))) AS lot FROM known), "
         "places AS (SELECT number, count(*) OVER (PARTITION BY part) AS size, "
         "row_number() OVER (PARTITION BY part ORDER BY lot, number) AS place FROM lots) "
         "SELECT number FROM places ORDER BY greatest(place - 2, 0) / size, place, number "
         "LIMIT $most", {"seed": seed, "most": most})
-    frame = connection.sql(f"FROM {table} WHERE file_row_number IN (FROM sample) "
-                           "ORDER BY file_row_number").df()
-    return frame, frame.pop("file_row_number").to_numpy(), count
+    frame = connection.sql(f"FROM {table} WHERE {number} IN (FROM sample) ORDER BY {number}").df()
+    return frame, frame.pop(ROW_NUMBER).to_numpy(), count
 
 
 def read_training_table(profile: dict[str, Any], target: str, config: Config) -> Table:

@@ -25,6 +25,7 @@ DIRTY_LEVELS = 40  # with more, parts of their texts may say something too
 NATIVE_LEVELS = 200  # of a category in boosting, which takes 255
 ONE_HOT_LEVELS = 100  # of a category in the linear model; rarer ones share a column
 TEXT_WORDS = 3  # words of an average value of free text, which no level of a category has
+MEAN_FOLDS = 5  # of the target's means; fewer rows than these have none
 QUANTILES = 200  # by which numbers are spread for the linear model
 TOPICS = 30  # numbers that free text is condensed to, at most
 SMALLEST = 1e-290  # a difference between smaller numbers is nothing to divide by
@@ -139,10 +140,13 @@ def read_numbers(column: pd.Series) -> tuple[np.ndarray, float]:
     return values[places], float(counts.iloc[0] / counts.sum()) if len(counts) else 0.0
 
 
-def for_trees(columns: TypedColumns, seed: int) -> ColumnTransformer:
+def for_trees(columns: TypedColumns, rows: int, seed: int) -> ColumnTransformer:
     """Numbers as they are, categories as codes, many levels by the target too, text as topics.
 
     The codes come first, so that boosting can be told their positions.
+
+    Args:
+        rows: how many will be fitted on.
     """
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan,
                            encoded_missing_value=np.nan, max_categories=NATIVE_LEVELS,
@@ -150,7 +154,7 @@ def for_trees(columns: TypedColumns, seed: int) -> ColumnTransformer:
     few, many = columns.names("few"), columns.names("many")
     return ColumnTransformer([
         ("codes", codes, few + many),
-        ("means", target_means(seed), many),
+        ("means", target_means(seed), many if rows >= MEAN_FOLDS else []),
         ("number", TreeNumbers(), columns.names("number")),
         *topics(columns, seed)], sparse_threshold=0)
 
@@ -171,7 +175,8 @@ def for_linear(columns: TypedColumns, rows: int, seed: int) -> ColumnTransformer
             SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
             spread, StandardScaler()), columns.names("number")),
         ("levels", levels, columns.names("few") + many),
-        ("means", make_pipeline(target_means(seed), StandardScaler()), many),
+        ("means", make_pipeline(target_means(seed), StandardScaler()),
+         many if rows >= MEAN_FOLDS else []),
         *[(name, make_pipeline(step, StandardScaler()), column)
           for name, step, column in topics(columns, seed)]])
 
@@ -179,7 +184,7 @@ def for_linear(columns: TypedColumns, rows: int, seed: int) -> ColumnTransformer
 def target_means(seed: int) -> TargetEncoder:
     """Levels as the target's mean, fitted crosswise so that no row sees its own target."""
     from sklearn.model_selection import KFold
-    return TargetEncoder(cv=KFold(5, shuffle=True, random_state=seed))
+    return TargetEncoder(cv=KFold(MEAN_FOLDS, shuffle=True, random_state=seed))
 
 
 def topics(columns: TypedColumns, seed: int) -> list[tuple[str, Any, str]]:

@@ -72,7 +72,7 @@ class Portfolio(BaseEstimator):
         answers: dict[str, np.ndarray] = {}
         self.members_: dict[str, list[Member]] = {}
         began = time.monotonic()
-        for name in self.members:
+        for name in known_members(self.members):
             if answers and self.budget and time.monotonic() - began > self.budget:
                 break
             try:
@@ -242,9 +242,9 @@ class Member(BaseEstimator):
             y_held: np.ndarray) -> "Member":
         """Fit on typed columns X (n, columns); boosting stops by the held rows."""
         encoded = self.encoder.fit_transform(X, y)
-        if self.classes and (y == y[0]).all():
-            from sklearn.dummy import DummyClassifier
-            self.estimator = DummyClassifier().fit(encoded, y)
+        if (y == y[0]).all():
+            from sklearn.dummy import DummyClassifier, DummyRegressor
+            self.estimator = (DummyClassifier if self.classes else DummyRegressor)().fit(encoded, y)
         elif "early_stopping" in self.estimator.get_params():
             known = np.isin(y_held, y) if self.classes else np.full(len(y_held), True)
             if not known.any():  # no class of the held rows is known: nothing to stop by
@@ -274,13 +274,13 @@ def make_member(name: str, columns: TypedColumns, classes: int | None, rows: int
     if name == "boosting":
         kind = (ensemble.HistGradientBoostingClassifier if classes
                 else ensemble.HistGradientBoostingRegressor)
-        return Member(for_trees(columns, seed), kind(
+        return Member(for_trees(columns, rows, seed), kind(
             learning_rate=0.06, max_iter=BOOSTING_ROUNDS, max_features=0.5, early_stopping=True,
             n_iter_no_change=PATIENCE, random_state=seed,
             categorical_features=columns.codes() or None), classes)
     if name == "extra trees":
         kind = ensemble.ExtraTreesClassifier if classes else ensemble.ExtraTreesRegressor
-        return Member(for_trees(columns, seed), kind(
+        return Member(for_trees(columns, rows, seed), kind(
             n_estimators=TREES, min_samples_leaf=2, max_leaf_nodes=LEAVES, n_jobs=threads,
             max_features="sqrt" if classes else 0.5, random_state=seed), classes)
     estimator = (linear_model.LogisticRegression(max_iter=300, C=0.5) if classes
@@ -288,10 +288,24 @@ def make_member(name: str, columns: TypedColumns, classes: int | None, rows: int
     return Member(for_linear(columns, rows, seed), estimator, classes)
 
 
+def known_members(names: Any) -> list[str]:
+    """The names of members as they were told, each once.
+
+    Raises:
+        UserError: for a name that no member has.
+    """
+    for name in names if isinstance(names, (list, tuple)) and len(names) else [names]:
+        if name not in MEMBERS:
+            raise UserError(f"--set members: there is no member {name!r}; choose among them: "
+                            f"--set 'members=[{', '.join(MEMBERS)}]'")
+    return list(dict.fromkeys(names))
+
+
 def own_folds(y: np.ndarray, task: str, portfolio: Portfolio) -> np.ndarray:
     """Stratified folds (n,) for those who call fit without any."""
     from src.helpers.splits import folds, strata
-    return folds(strata(y, task), portfolio.folds, portfolio.seed)
+    return folds(strata(y, task), portfolio.folds, portfolio.seed,
+                 classes=task == "classification")
 
 
 def choose_weights(answers: Answers, y: np.ndarray,

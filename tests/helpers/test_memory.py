@@ -108,7 +108,7 @@ def test_a_sample_is_learned_said_and_recorded(tmp_path: Path, run_stage: Run) -
     project = copy_project(tmp_path / "my prøject")
     rows = [[i, i % 7, "rare" if i % 1000 == 0 else "ab"[i % 2] if i % 3 else ""]
             for i in range(3000)]
-    data = write_table(project, "big.csv", ["x", "number", "y"], rows)
+    data = write_table(project, "big.csv", ["file_row_number", "number", "y"], rows)
     words = ("train", "--data", data, "--target", "y", "--set", "max_iter=5", "--folds", 2,
              "--no-report", "--max-rows", 300)
     out = run_stage(project, *words).stdout
@@ -118,6 +118,7 @@ def test_a_sample_is_learned_said_and_recorded(tmp_path: Path, run_stage: Run) -
                                         "training": 240, "hold_out": 60}
     assert metadata["config"]["max_rows"] == {"value": 300, "source": "flag"}
     assert metadata["target"]["counts"] == [149, 149, 2]
-    run_stage(project, "prediction", "--model-name", "big", "--keep", "y", "--output", "held.csv")
+    run_stage(project, "prediction", "--model-name", "big", "--keep", "all", "--output", "held.csv")
     held = pd.read_csv(project / "held.csv")
-    assert len(held) == 60 and held["y"].notna().all()  # the rows' numbers are the dataset's
+    assert len(held) == 60 and held["y"].notna().all()
+    assert held["file_row_number"].tolist() == metadata["data"]["hold_out_rows"]
