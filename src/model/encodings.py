@@ -22,12 +22,14 @@ from src.model.pipeline import LARGEST, DateParts, TreeNumbers
 ALMOST_ALL = 0.95  # share of values that must read as numbers; the rest becomes missing
 FEW_LEVELS = 12  # categories with more levels are also encoded by the target's mean
 DIRTY_LEVELS = 40  # with more, parts of their texts may say something too
+LEVEL_ROWS = 3  # of each level on average, else the parts are names of single rows
+MEAN_CLASSES = 5  # with more classes, their means of each level would bury the other columns
 NATIVE_LEVELS = 200  # of a category in boosting, which takes 255
 ONE_HOT_LEVELS = 100  # of a category in the linear model; rarer ones share a column
 TEXT_WORDS = 3  # words of an average value of free text, which no level of a category has
 MEAN_FOLDS = 5  # of the target's means; fewer rows than these have none
 QUANTILES = 200  # by which numbers are spread for the linear model
-TOPICS = 30  # numbers that free text is condensed to, at most
+TOPICS = 30  # numbers that text is condensed to, at most
 SMALLEST = 1e-290  # a difference between smaller numbers is nothing to divide by
 NUMBER = re.compile(r"\s*[$€£¥]?\s*([-+]?\d[\d,' _]*\.?\d*(?:[eE][-+]?\d+)?|[-+]?\.\d+)"
                     r"\s*([^\d\s.,]{0,8})\s*")
@@ -38,8 +40,10 @@ ZERO_FIRST = re.compile(r"0\d")
 class TypedColumns(TransformerMixin, BaseEstimator):
     """Decides what each column of a canonical frame is, and drops what can't say anything.
 
-    After fit, `kinds_` maps name -> number, date, few, many or text; `dropped_` maps name -> why.
-    transform gives numbers and the parts of dates as float64, categories and text as text.
+    After fit, `kinds_` maps name -> number, date, few, many, dirty or text (few and many levels, so
+    many that parts of their texts may say something, free text); `dropped_` maps name -> why.
+    transform gives numbers and the parts of dates as float64, categories and text as text; levels
+    that differ in case only are one, unless they are single letters.
     """
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> "TypedColumns":
@@ -47,6 +51,7 @@ class TypedColumns(TransformerMixin, BaseEstimator):
         self.kinds_: dict[str, str] = {}
         self.dropped_: dict[str, str] = {}
         self.unread_: dict[str, int] = {}
+        self.folded_: list[str] = []
         for name in map(str, X.columns):
             reason = useless(X[name])
             if reason:
@@ -75,12 +80,14 @@ class TypedColumns(TransformerMixin, BaseEstimator):
                 numbers = np.where(np.abs(numbers) < SMALLEST, 0.0, numbers)
                 typed[name] = numbers.clip(-LARGEST, LARGEST)
             else:
-                typed[name] = column.str.strip()
+                typed[name] = (column.str.strip().str.lower() if name in self.folded_
+                               else column.str.strip())
         return pd.DataFrame(typed, index=X.index)
 
     def names(self, kind: str) -> list[str]:
-        """The typed columns of a kind."""
-        names = [name for name, each in self.kinds_.items() if each == kind]
+        """The typed columns of a kind; dirty ones have many levels too."""
+        kinds = (kind, "dirty") if kind == "many" else (kind,)
+        names = [name for name, each in self.kinds_.items() if each in kinds]
         if kind != "number":
             return names
         return names + [f"{name} {part}" for name, each in self.kinds_.items() if each == "date"
@@ -100,11 +107,17 @@ class TypedColumns(TransformerMixin, BaseEstimator):
         if min(np.isfinite(numbers).mean(), unit_share) > ALMOST_ALL:
             self.unread_[name] = int(np.isnan(numbers).sum())
             return "number"
-        words = known.str.count(r"\s+").mean() + 1
-        levels = known.nunique()
-        if words >= TEXT_WORDS and levels > max(FEW_LEVELS, len(known) / 5):
+        known = known.str.strip()
+        written = known.unique()
+        levels = pd.Series(written).str.lower()
+        if (levels[levels.duplicated()].str.len() > 1).any():
+            self.folded_.append(name)
+            written = levels.unique()
+        if (known.str.count(r"\s+").mean() + 1 >= TEXT_WORDS
+                and len(written) > max(FEW_LEVELS, len(known) / 5)):
             return "text"
-        return "few" if levels <= FEW_LEVELS else "many"
+        dirty = DIRTY_LEVELS < len(written) <= len(known) / LEVEL_ROWS
+        return "few" if len(written) <= FEW_LEVELS else "dirty" if dirty else "many"
 
 
 def useless(column: pd.Series) -> str:
@@ -140,13 +153,15 @@ def read_numbers(column: pd.Series) -> tuple[np.ndarray, float]:
     return values[places], float(counts.iloc[0] / counts.sum()) if len(counts) else 0.0
 
 
-def for_trees(columns: TypedColumns, rows: int, seed: int) -> ColumnTransformer:
+def for_trees(columns: TypedColumns, rows: int, classes: int | None,
+              seed: int) -> ColumnTransformer:
     """Numbers as they are, categories as codes, many levels by the target too, text as topics.
 
     The codes come first, so that boosting can be told their positions.
 
     Args:
         rows: how many will be fitted on.
+        classes: how many there are; None: numbers.
     """
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan,
                            encoded_missing_value=np.nan, max_categories=NATIVE_LEVELS,
@@ -154,16 +169,18 @@ def for_trees(columns: TypedColumns, rows: int, seed: int) -> ColumnTransformer:
     few, many = columns.names("few"), columns.names("many")
     return ColumnTransformer([
         ("codes", codes, few + many),
-        ("means", target_means(seed), many if rows >= MEAN_FOLDS else []),
+        ("means", target_means(seed), many if means_pay(rows, classes) else []),
         ("number", TreeNumbers(), columns.names("number")),
         *topics(columns, seed)], sparse_threshold=0)
 
 
-def for_linear(columns: TypedColumns, rows: int, seed: int) -> ColumnTransformer:
+def for_linear(columns: TypedColumns, rows: int, classes: int | None,
+               seed: int) -> ColumnTransformer:
     """Numbers filled and spread evenly, categories one-hot, many levels by the target too.
 
     Args:
         rows: how many will be fitted on.
+        classes: how many there are; None: numbers.
     """
     levels = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=ONE_HOT_LEVELS,
                            min_frequency=2)
@@ -176,9 +193,14 @@ def for_linear(columns: TypedColumns, rows: int, seed: int) -> ColumnTransformer
             spread, StandardScaler()), columns.names("number")),
         ("levels", levels, columns.names("few") + many),
         ("means", make_pipeline(target_means(seed), StandardScaler()),
-         many if rows >= MEAN_FOLDS else []),
+         many if means_pay(rows, classes) else []),
         *[(name, make_pipeline(step, StandardScaler()), column)
           for name, step, column in topics(columns, seed)]])
+
+
+def means_pay(rows: int, classes: int | None) -> bool:
+    """Whether there are enough rows for means of the target, and few enough columns of them."""
+    return rows >= MEAN_FOLDS and (classes or 1) <= MEAN_CLASSES
 
 
 def target_means(seed: int) -> TargetEncoder:
@@ -188,13 +210,13 @@ def target_means(seed: int) -> TargetEncoder:
 
 
 def topics(columns: TypedColumns, seed: int) -> list[tuple[str, Any, str]]:
-    """One step per column of free text: weights of letter groups, condensed to a few numbers."""
+    """One step per column of text: weights of letter groups, condensed to a few numbers."""
     steps = []
-    for number, name in enumerate(columns.names("text")):
+    for number, name in enumerate(columns.names("text") + columns.names("dirty")):
         letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), max_features=5000,
                                   sublinear_tf=True)
-        steps.append((f"topics {number}", make_pipeline(
-            FilledText(), letters, Topics(TOPICS, random_state=seed)), name))
+        steps.append((f"topics {number}", EachText(make_pipeline(
+            letters, Topics(TOPICS, random_state=seed))), name))
     return steps
 
 
@@ -208,16 +230,31 @@ class Topics(TruncatedSVD):
             return np.asarray(super().fit_transform(X, y))
 
 
-class FilledText(TransformerMixin, BaseEstimator):
-    """A column of text without gaps: what has no letter at all is a dash."""
+class EachText(TransformerMixin, BaseEstimator):
+    """A column of text by what a step makes of each different one; without a letter it is a dash.
 
-    def fit(self, X: pd.Series, y: Any = None) -> "FilledText":
-        """Nothing is learned."""
+    Args:
+        step: unfitted transformer of texts (n,).
+    """
+
+    def __init__(self, step: Any) -> None:
+        self.step = step
+
+    def fit(self, X: pd.Series, y: Any = None) -> "EachText":
+        """Fit the step on each text once."""
+        self.step.fit(different(X)[0])
         return self
 
-    def transform(self, X: pd.Series) -> pd.Series:
-        """X (n,) with a dash for a missing or an empty text."""
-        return X.fillna("").replace("", "-").astype(object)
+    def transform(self, X: pd.Series) -> np.ndarray:
+        """X (n,) -> float64 (n, numbers)."""
+        texts, places = different(X)
+        return np.asarray(self.step.transform(texts))[places]
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
+
+
+def different(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """The different texts of a column, a dash for missing and empty ones, and each row's place."""
+    return np.unique(column.fillna("").replace("", "-").to_numpy(dtype=object),
+                     return_inverse=True)

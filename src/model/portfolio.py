@@ -23,6 +23,7 @@ ROUNDS = 20  # of the greedy selection; shares are at least a twentieth
 TEMPERATURES = np.geomspace(0.25, 3, 51)  # tried for the probabilities
 BOOSTING_ROUNDS = 500  # at most; the held fold stops it earlier
 PATIENCE = 20  # rounds without a better held fold before boosting stops
+SHRINKAGE = 3.0  # rows by which each leaf of boosting is drawn to nothing
 TREES = 60  # randomized ones in each fold
 LEAVES = 1000  # at most in each of them, so that what is served stays small
 DOUBT = 200  # rows with which a temperature is moved half the way
@@ -274,18 +275,18 @@ def make_member(name: str, columns: TypedColumns, classes: int | None, rows: int
     if name == "boosting":
         kind = (ensemble.HistGradientBoostingClassifier if classes
                 else ensemble.HistGradientBoostingRegressor)
-        return Member(for_trees(columns, rows, seed), kind(
+        return Member(for_trees(columns, rows, classes, seed), kind(
             learning_rate=0.06, max_iter=BOOSTING_ROUNDS, max_features=0.5, early_stopping=True,
-            n_iter_no_change=PATIENCE, random_state=seed,
+            n_iter_no_change=PATIENCE, l2_regularization=SHRINKAGE, random_state=seed,
             categorical_features=columns.codes() or None), classes)
     if name == "extra trees":
         kind = ensemble.ExtraTreesClassifier if classes else ensemble.ExtraTreesRegressor
-        return Member(for_trees(columns, rows, seed), kind(
+        return Member(for_trees(columns, rows, classes, seed), kind(
             n_estimators=TREES, min_samples_leaf=2, max_leaf_nodes=LEAVES, n_jobs=threads,
             max_features="sqrt" if classes else 0.5, random_state=seed), classes)
     estimator = (linear_model.LogisticRegression(max_iter=300, C=0.5) if classes
                  else linear_model.RidgeCV(np.geomspace(0.01, 10_000, 13)))
-    return Member(for_linear(columns, rows, seed), estimator, classes)
+    return Member(for_linear(columns, rows, classes, seed), estimator, classes)
 
 
 def known_members(names: Any) -> list[str]:
