@@ -75,7 +75,11 @@ def number_folds(table: Table, task: str, config: Config, rows: np.ndarray,
     if fold.max() >= 0 and fold.min() < fold.max():
         return fold
     if table.groups is None and table.times is None:  # a handful of rows, copied many times
-        return folds(groups, config.folds, config.seed)
+        fold = folds(groups, config.folds, config.seed)
+        if fold.max() >= 0:
+            return fold
+        raise UserError(f"--hold-out {config.hold_out:g} leaves one row of each class of "
+                        f"{table.target['name']!r}, and none to test it with; choose a smaller one")
     option = f"--time {config.time}" if config.group is None else f"--group {config.group}"
     raise UserError(f"{option}: kept together like this no row can be tested by others"
                     + (" that know its class" if classes else "") + "; choose another column")

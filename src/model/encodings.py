@@ -23,11 +23,11 @@ ALMOST_ALL = 0.95  # share of values that must read as numbers; the rest becomes
 FEW_LEVELS = 12  # categories with more levels are also encoded by the target's mean
 DIRTY_LEVELS = 40  # with more, parts of their texts may say something too
 LEVEL_ROWS = 3  # of each level on average, else the parts are names of single rows
-MEAN_CLASSES = 5  # with more classes, their means of each level would bury the other columns
 NATIVE_LEVELS = 200  # of a category in boosting, which takes 255
 ONE_HOT_LEVELS = 100  # of a category in the linear model; rarer ones share a column
 TEXT_WORDS = 3  # words of an average value of free text, which no level of a category has
-MEAN_FOLDS = 5  # of the target's means; fewer rows than these have none
+MEAN_FOLDS = 5  # of the target's means; fewer rows than these can't have any
+TEXT_LENGTH = 2000  # characters of free text that are looked at, the first ones
 QUANTILES = 200  # by which numbers are spread for the linear model
 TOPICS = 30  # numbers that text is condensed to, at most
 SMALLEST = 1e-290  # a difference between smaller numbers is nothing to divide by
@@ -67,13 +67,12 @@ class TypedColumns(TransformerMixin, BaseEstimator):
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """X (n, features) -> frame (n, typed columns)."""
-        typed = {}
+        typed: dict[str, Any] = {}
         for name, kind in self.kinds_.items():
             column = X[name]
             if kind == "date":
                 parts = DateParts().transform(X[[name]])
-                typed.update({f"{name} {part}": parts[:, i] for i, part in enumerate(
-                    ("day", "month", "day of month", "weekday", "hour"))})
+                typed.update(zip(part_names(name), parts.T))
             elif kind == "number":
                 numbers = (column.to_numpy(dtype=np.float64) if column.dtype.kind == "f"
                            else read_numbers(column)[0])
@@ -90,8 +89,8 @@ class TypedColumns(TransformerMixin, BaseEstimator):
         names = [name for name, each in self.kinds_.items() if each in kinds]
         if kind != "number":
             return names
-        return names + [f"{name} {part}" for name, each in self.kinds_.items() if each == "date"
-                        for part in ("day", "month", "day of month", "weekday", "hour")]
+        return names + [part for name, each in self.kinds_.items() if each == "date"
+                        for part in part_names(name)]
 
     def codes(self) -> list[int]:
         """Positions of the category codes in what for_trees gives: they come first."""
@@ -118,6 +117,11 @@ class TypedColumns(TransformerMixin, BaseEstimator):
             return "text"
         dirty = DIRTY_LEVELS < len(written) <= len(known) / LEVEL_ROWS
         return "few" if len(written) <= FEW_LEVELS else "dirty" if dirty else "many"
+
+
+def part_names(name: str) -> list[str]:
+    """What the parts of a date are called: as no column of a file can be."""
+    return [f"{name}\0{part}" for part in ("day", "month", "day of month", "weekday", "hour")]
 
 
 def useless(column: pd.Series) -> str:
@@ -153,15 +157,13 @@ def read_numbers(column: pd.Series) -> tuple[np.ndarray, float]:
     return values[places], float(counts.iloc[0] / counts.sum()) if len(counts) else 0.0
 
 
-def for_trees(columns: TypedColumns, rows: int, classes: int | None,
-              seed: int) -> ColumnTransformer:
+def for_trees(columns: TypedColumns, means: bool, seed: int) -> ColumnTransformer:
     """Numbers as they are, categories as codes, many levels by the target too, text as topics.
 
     The codes come first, so that boosting can be told their positions.
 
     Args:
-        rows: how many will be fitted on.
-        classes: how many there are; None: numbers.
+        means: whether many levels are encoded by the target too.
     """
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan,
                            encoded_missing_value=np.nan, max_categories=NATIVE_LEVELS,
@@ -169,18 +171,17 @@ def for_trees(columns: TypedColumns, rows: int, classes: int | None,
     few, many = columns.names("few"), columns.names("many")
     return ColumnTransformer([
         ("codes", codes, few + many),
-        ("means", target_means(seed), many if means_pay(rows, classes) else []),
+        ("means", target_means(seed), many if means else []),
         ("number", TreeNumbers(), columns.names("number")),
         *topics(columns, seed)], sparse_threshold=0)
 
 
-def for_linear(columns: TypedColumns, rows: int, classes: int | None,
-               seed: int) -> ColumnTransformer:
+def for_linear(columns: TypedColumns, means: bool, rows: int, seed: int) -> ColumnTransformer:
     """Numbers filled and spread evenly, categories one-hot, many levels by the target too.
 
     Args:
+        means: whether many levels are encoded by the target too.
         rows: how many will be fitted on.
-        classes: how many there are; None: numbers.
     """
     levels = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=ONE_HOT_LEVELS,
                            min_frequency=2)
@@ -192,15 +193,9 @@ def for_linear(columns: TypedColumns, rows: int, classes: int | None,
             SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
             spread, StandardScaler()), columns.names("number")),
         ("levels", levels, columns.names("few") + many),
-        ("means", make_pipeline(target_means(seed), StandardScaler()),
-         many if means_pay(rows, classes) else []),
+        ("means", make_pipeline(target_means(seed), StandardScaler()), many if means else []),
         *[(name, make_pipeline(step, StandardScaler()), column)
           for name, step, column in topics(columns, seed)]])
-
-
-def means_pay(rows: int, classes: int | None) -> bool:
-    """Whether there are enough rows for means of the target, and few enough columns of them."""
-    return rows >= MEAN_FOLDS and (classes or 1) <= MEAN_CLASSES
 
 
 def target_means(seed: int) -> TargetEncoder:
@@ -255,6 +250,6 @@ class EachText(TransformerMixin, BaseEstimator):
 
 
 def different(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """The different texts of a column, a dash for missing and empty ones, and each row's place."""
-    return np.unique(column.fillna("").replace("", "-").to_numpy(dtype=object),
-                     return_inverse=True)
+    """The different texts of a column, cut to TEXT_LENGTH, and each row's; a dash for none."""
+    texts = column.fillna("").str[:TEXT_LENGTH].replace("", "-")
+    return np.unique(texts.to_numpy(dtype=object), return_inverse=True)

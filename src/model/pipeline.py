@@ -143,7 +143,8 @@ def _for_trees(kinds: dict[str, list[str]]) -> ColumnTransformer:
 def _for_linear(kinds: dict[str, list[str]]) -> ColumnTransformer:
     levels = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MAX_LEVELS,
                            min_frequency=MIN_LEVEL_ROWS, sparse_output=False)
-    numbers = [SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()]
+    numbers = [TreeNumbers(), SimpleImputer(strategy="median", keep_empty_features=True),
+               StandardScaler()]
     return ColumnTransformer([("number", make_pipeline(*numbers), kinds["number"]),
                               ("text", levels, kinds["text"]),
                               ("date", make_pipeline(DateParts(), *numbers), kinds["date"])])

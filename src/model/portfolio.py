@@ -16,7 +16,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from mlmonkey.errors import UserError
-from src.model.encodings import TypedColumns, for_linear, for_trees
+from src.model.encodings import MEAN_FOLDS, TypedColumns, for_linear, for_trees
 
 MEMBERS = ("boosting", "extra trees", "linear")
 ROUNDS = 20  # of the greedy selection; shares are at least a twentieth
@@ -26,6 +26,10 @@ PATIENCE = 20  # rounds without a better held fold before boosting stops
 SHRINKAGE = 3.0  # rows by which each leaf of boosting is drawn to nothing
 TREES = 60  # randomized ones in each fold
 LEAVES = 1000  # at most in each of them, so that what is served stays small
+LEAF_NUMBERS = 20_000  # at most in each of them: every leaf holds a number per class
+BOOSTING_TREES = 1500  # at most in each fold: every round grows one per class
+FEWEST_ROUNDS = 30  # with fewer, of more classes than they are for, boosting is left out
+MEAN_CLASSES = 5  # with more, levels have no target means: a column per class buries the others
 DOUBT = 200  # rows with which a temperature is moved half the way
 TINY = 1e-7  # probabilities below it count as much: one surprise must not decide
 WORTH = 0.005  # share of the loss that a member must save, or one standard error, to be kept
@@ -73,7 +77,7 @@ class Portfolio(BaseEstimator):
         answers: dict[str, np.ndarray] = {}
         self.members_: dict[str, list[Member]] = {}
         began = time.monotonic()
-        for name in known_members(self.members):
+        for name in self._worthwhile(y):
             if answers and self.budget and time.monotonic() - began > self.budget:
                 break
             try:
@@ -86,6 +90,16 @@ class Portfolio(BaseEstimator):
                 break
             self.members_[name], answers[name] = fitted, held
         return answers
+
+    def _worthwhile(self, y: np.ndarray) -> list[str]:
+        """The members without boosting where there are too many classes for it."""
+        names, classes = known_members(self.members), int(y.max()) + 1
+        few = not isinstance(self, ClassifierMixin) or boosting_rounds(classes) >= FEWEST_ROUNDS
+        if few or "boosting" not in names or len(names) == 1:
+            return names
+        print(f"note: boosting is left out: {classes} classes would take it as many trees a round; "
+              "to have it alone: --set 'members=[boosting]'")
+        return [name for name in names if name != "boosting"]
 
     def _fit_member(self, name: str, typed: pd.DataFrame, y: np.ndarray, fold: np.ndarray,
                     step: Callable[[str], None] | None) -> tuple[list["Member"], np.ndarray]:
@@ -272,21 +286,30 @@ def make_member(name: str, columns: TypedColumns, classes: int | None, rows: int
                 threads: int) -> Member:
     """An unfitted member by its name."""
     from sklearn import ensemble, linear_model
+    means = rows >= MEAN_FOLDS and (classes or 1) <= MEAN_CLASSES
     if name == "boosting":
         kind = (ensemble.HistGradientBoostingClassifier if classes
                 else ensemble.HistGradientBoostingRegressor)
-        return Member(for_trees(columns, rows, classes, seed), kind(
-            learning_rate=0.06, max_iter=BOOSTING_ROUNDS, max_features=0.5, early_stopping=True,
-            n_iter_no_change=PATIENCE, l2_regularization=SHRINKAGE, random_state=seed,
-            categorical_features=columns.codes() or None), classes)
+        rounds = boosting_rounds(classes)
+        return Member(for_trees(columns, means, seed), kind(
+            learning_rate=max(0.06, min(0.3, 6 / rounds)), max_iter=rounds, max_features=0.5,
+            early_stopping=True, n_iter_no_change=PATIENCE, l2_regularization=SHRINKAGE,
+            random_state=seed, categorical_features=columns.codes() or None), classes)
     if name == "extra trees":
         kind = ensemble.ExtraTreesClassifier if classes else ensemble.ExtraTreesRegressor
-        return Member(for_trees(columns, rows, classes, seed), kind(
-            n_estimators=TREES, min_samples_leaf=2, max_leaf_nodes=LEAVES, n_jobs=threads,
+        return Member(for_trees(columns, means, seed), kind(
+            n_estimators=TREES, min_samples_leaf=2, n_jobs=threads,
+            max_leaf_nodes=min(LEAVES, LEAF_NUMBERS // (classes or 1)),
             max_features="sqrt" if classes else 0.5, random_state=seed), classes)
     estimator = (linear_model.LogisticRegression(max_iter=300, C=0.5) if classes
                  else linear_model.RidgeCV(np.geomspace(0.01, 10_000, 13)))
-    return Member(for_linear(columns, rows, classes, seed), estimator, classes)
+    return Member(for_linear(columns, means, rows, seed), estimator, classes)
+
+
+def boosting_rounds(classes: int | None) -> int:
+    """At most so many: two classes or numbers take one tree for each, more take one per class."""
+    trees = classes if classes and classes > 2 else 1
+    return max(1, min(BOOSTING_ROUNDS, BOOSTING_TREES // trees))
 
 
 def known_members(names: Any) -> list[str]:

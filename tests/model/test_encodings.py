@@ -58,8 +58,8 @@ def test_any_column_is_encoded_in_any_fold(dtype: str, values: st.SearchStrategy
     typed = columns.transform(X)
     other = columns.transform(frame([None, *data.draw(st.lists(values, max_size=5))], dtype))
     fold = slice(0, ROWS // 2)
-    trees = for_trees(columns, ROWS // 2, 0).fit(typed[fold], y[fold])
-    linear = for_linear(columns, ROWS // 2, 0).fit(typed[fold], y[fold])
+    trees = for_trees(columns, True, 0).fit(typed[fold], y[fold])
+    linear = for_linear(columns, True, ROWS // 2, 0).fit(typed[fold], y[fold])
     for rows in (typed, other, typed[:1]):
         encoded = trees.transform(rows)
         assert encoded.shape[0] == len(rows)
