@@ -313,16 +313,17 @@ def boosting_rounds(classes: int | None) -> int:
 
 
 def known_members(names: Any) -> list[str]:
-    """The names of members as they were told, each once.
+    """The names of members as they were told, one or a list, each once.
 
     Raises:
         UserError: for a name that no member has.
     """
-    for name in names if isinstance(names, (list, tuple)) and len(names) else [names]:
+    told = list(names) if isinstance(names, (list, tuple)) and names else [names]
+    for name in told:
         if name not in MEMBERS:
             raise UserError(f"--set members: there is no member {name!r}; choose among them: "
                             f"--set 'members=[{', '.join(MEMBERS)}]'")
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys(told))
 
 
 def own_folds(y: np.ndarray, task: str, portfolio: Portfolio) -> np.ndarray:
