@@ -13,7 +13,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (OneHotEncoder, OrdinalEncoder, QuantileTransformer,
                                    StandardScaler, TargetEncoder)
 
@@ -25,10 +25,11 @@ DIRTY_LEVELS = 40  # with more, parts of their texts may say something too
 LEVEL_ROWS = 3  # of each level on average, else the parts are names of single rows
 NATIVE_LEVELS = 200  # of a category in boosting, which takes 255
 ONE_HOT_LEVELS = 100  # of a category in the linear model; rarer ones share a column
-TEXT_WORDS = 3  # words of an average value of free text, which no level of a category has
+TEXT_WORDS = 2  # words of an average value of free text, at least
 MEAN_FOLDS = 5  # of the target's means; fewer rows than these can't have any
 TEXT_LENGTH = 2000  # characters of free text that are looked at, the first ones
 QUANTILES = 200  # by which numbers are spread for the linear model
+LETTER_GROUPS = 5000  # of two to four letters, the most frequent ones
 TOPICS = 30  # numbers that text is condensed to, at most
 SMALLEST = 1e-290  # a difference between smaller numbers is nothing to divide by
 NUMBER = re.compile(r"\s*[$€£¥]?\s*([-+]?\d[\d,' _]*\.?\d*(?:[eE][-+]?\d+)?|[-+]?\.\d+)"
@@ -40,11 +41,18 @@ ZERO_FIRST = re.compile(r"0\d")
 class TypedColumns(TransformerMixin, BaseEstimator):
     """Decides what each column of a canonical frame is, and drops what can't say anything.
 
+    Args:
+        seed: decides how text is condensed.
+
     After fit, `kinds_` maps name -> number, date, few, many, dirty or text (few and many levels, so
     many that parts of their texts may say something, free text); `dropped_` maps name -> why.
-    transform gives numbers and the parts of dates as float64, categories and text as text; levels
-    that differ in case only are one, unless they are single letters.
+    transform gives numbers, the parts of dates and the topics of text as float64, categories as
+    text; levels that differ in case only are one, unless they are single letters. The topics know
+    nothing of the target, so they are found once, for all folds.
     """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> "TypedColumns":
         """Look at every column of X (n, features)."""
@@ -63,6 +71,8 @@ class TypedColumns(TransformerMixin, BaseEstimator):
                            if reason == ROW_NUMBER}
             self.dropped_ = {name: reason for name, reason in self.dropped_.items()
                              if reason != ROW_NUMBER}
+        self.topics_ = {name: find_topics(X[name], self.seed)
+                        for name, kind in self.kinds_.items() if kind in ("text", "dirty")}
         return self
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
@@ -78,9 +88,13 @@ class TypedColumns(TransformerMixin, BaseEstimator):
                            else read_numbers(column)[0])
                 numbers = np.where(np.abs(numbers) < SMALLEST, 0.0, numbers)
                 typed[name] = numbers.clip(-LARGEST, LARGEST)
-            else:
+            elif kind != "text":
                 typed[name] = (column.str.strip().str.lower() if name in self.folded_
                                else column.str.strip())
+            if name in self.topics_:
+                texts, places = different(column)
+                numbers = self.topics_[name].transform(texts)[places]
+                typed.update(zip(topic_names(name, numbers.shape[1]), numbers.T))
         return pd.DataFrame(typed, index=X.index)
 
     def names(self, kind: str) -> list[str]:
@@ -91,6 +105,11 @@ class TypedColumns(TransformerMixin, BaseEstimator):
             return names
         return names + [part for name, each in self.kinds_.items() if each == "date"
                         for part in part_names(name)]
+
+    def topics(self, *kinds: str) -> list[str]:
+        """The typed columns that hold the topics of columns of some kinds."""
+        return [topic for name, found in self.topics_.items() if self.kinds_[name] in kinds
+                for topic in topic_names(name, found[-1].n_components)]
 
     def codes(self) -> list[int]:
         """Positions of the category codes in what for_trees gives: they come first."""
@@ -122,6 +141,11 @@ class TypedColumns(TransformerMixin, BaseEstimator):
 def part_names(name: str) -> list[str]:
     """What the parts of a date are called: as no column of a file can be."""
     return [f"{name}\0{part}" for part in ("day", "month", "day of month", "weekday", "hour")]
+
+
+def topic_names(name: str, count: int) -> list[str]:
+    """What the topics of a text are called: as no column of a file can be."""
+    return [f"{name}\0topic {number}" for number in range(count)]
 
 
 def useless(column: pd.Series) -> str:
@@ -157,13 +181,15 @@ def read_numbers(column: pd.Series) -> tuple[np.ndarray, float]:
     return values[places], float(counts.iloc[0] / counts.sum()) if len(counts) else 0.0
 
 
-def for_trees(columns: TypedColumns, means: bool, seed: int) -> ColumnTransformer:
+def for_trees(columns: TypedColumns, means: bool, seed: int,
+              topics: tuple[str, ...] = ("text", "dirty")) -> ColumnTransformer:
     """Numbers as they are, categories as codes, many levels by the target too, text as topics.
 
     The codes come first, so that boosting can be told their positions.
 
     Args:
         means: whether many levels are encoded by the target too.
+        topics: kinds of columns whose topics are shown.
     """
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan,
                            encoded_missing_value=np.nan, max_categories=NATIVE_LEVELS,
@@ -172,8 +198,8 @@ def for_trees(columns: TypedColumns, means: bool, seed: int) -> ColumnTransforme
     return ColumnTransformer([
         ("codes", codes, few + many),
         ("means", target_means(seed), many if means else []),
-        ("number", TreeNumbers(), columns.names("number")),
-        *topics(columns, seed)], sparse_threshold=0)
+        ("number", TreeNumbers(), columns.names("number") + columns.topics(*topics))],
+        sparse_threshold=0)
 
 
 def for_linear(columns: TypedColumns, means: bool, rows: int, seed: int) -> ColumnTransformer:
@@ -194,8 +220,7 @@ def for_linear(columns: TypedColumns, means: bool, rows: int, seed: int) -> Colu
             spread, StandardScaler()), columns.names("number")),
         ("levels", levels, columns.names("few") + many),
         ("means", make_pipeline(target_means(seed), StandardScaler()), many if means else []),
-        *[(name, make_pipeline(step, StandardScaler()), column)
-          for name, step, column in topics(columns, seed)]])
+        ("topics", StandardScaler(), columns.topics("text", "dirty"))])
 
 
 def target_means(seed: int) -> TargetEncoder:
@@ -204,15 +229,11 @@ def target_means(seed: int) -> TargetEncoder:
     return TargetEncoder(cv=KFold(MEAN_FOLDS, shuffle=True, random_state=seed))
 
 
-def topics(columns: TypedColumns, seed: int) -> list[tuple[str, Any, str]]:
-    """One step per column of text: weights of letter groups, condensed to a few numbers."""
-    steps = []
-    for number, name in enumerate(columns.names("text") + columns.names("dirty")):
-        letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), max_features=5000,
-                                  sublinear_tf=True)
-        steps.append((f"topics {number}", EachText(make_pipeline(
-            letters, Topics(TOPICS, random_state=seed))), name))
-    return steps
+def find_topics(column: pd.Series, seed: int) -> Pipeline:
+    """What condenses the letter groups of texts to a few numbers; fitted on each text once."""
+    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), max_features=LETTER_GROUPS,
+                              sublinear_tf=True)
+    return make_pipeline(letters, Topics(TOPICS, random_state=seed)).fit(different(column)[0])
 
 
 class Topics(TruncatedSVD):
@@ -223,30 +244,6 @@ class Topics(TruncatedSVD):
         self.set_params(n_components=min(TOPICS, X.shape[1]))
         with np.errstate(invalid="ignore"):  # of rows that are all alike no share is explained
             return np.asarray(super().fit_transform(X, y))
-
-
-class EachText(TransformerMixin, BaseEstimator):
-    """A column of text by what a step makes of each different one; without a letter it is a dash.
-
-    Args:
-        step: unfitted transformer of texts (n,).
-    """
-
-    def __init__(self, step: Any) -> None:
-        self.step = step
-
-    def fit(self, X: pd.Series, y: Any = None) -> "EachText":
-        """Fit the step on each text once."""
-        self.step.fit(different(X)[0])
-        return self
-
-    def transform(self, X: pd.Series) -> np.ndarray:
-        """X (n,) -> float64 (n, numbers)."""
-        texts, places = different(X)
-        return np.asarray(self.step.transform(texts))[places]
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
 
 
 def different(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:

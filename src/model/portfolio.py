@@ -67,7 +67,7 @@ class Portfolio(BaseEstimator):
 
         Once one is complete, the end of the budget or a first interrupt ends the search.
         """
-        self.columns_ = TypedColumns().fit(X)
+        self.columns_ = TypedColumns(self.seed).fit(X)
         if not self.columns_.kinds_:
             reasons = [f"{name}: {reason}" for name, reason in self.columns_.dropped_.items()]
             raise UserError("no column can say anything about a row that comes later "
@@ -297,7 +297,9 @@ def make_member(name: str, columns: TypedColumns, classes: int | None, rows: int
             random_state=seed, categorical_features=columns.codes() or None), classes)
     if name == "extra trees":
         kind = ensemble.ExtraTreesClassifier if classes else ensemble.ExtraTreesRegressor
-        return Member(for_trees(columns, means, seed), kind(
+        # among many topics random splits would seldom find another column
+        shown = ("dirty",) if set(columns.kinds_.values()) - {"text"} else ("text",)
+        return Member(for_trees(columns, means, seed, shown), kind(
             n_estimators=TREES, min_samples_leaf=2, n_jobs=threads,
             max_leaf_nodes=min(LEAVES, LEAF_NUMBERS // (classes or 1)),
             max_features="sqrt" if classes else 0.5, random_state=seed), classes)

@@ -10,7 +10,6 @@ TRUSTED = (
     "sklearn.model_selection._split.KFold",  # of target means in src/model/encodings.py
     "sklearn.tree._tree.Tree",
     "sklearn.utils.validation.check_array",
-    "src.model.encodings.EachText",
     "src.model.encodings.Topics",
     "src.model.encodings.TypedColumns",
     "src.model.pipeline.ComputedFeatures",
