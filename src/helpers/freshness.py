@@ -30,12 +30,14 @@ WITHOUT_EFFECT = {"accept_changed_raw", "report", "max_rejects", "data", "datase
 
 
 def stage_record(stage: str, config: Config, inputs: Mapping[str, str],
-                 more_code: Iterable[str] = ()) -> dict[str, Any]:
+                 more_code: Iterable[str] = (), more_packages: Iterable[str] = ()
+                 ) -> dict[str, Any]:
     """The record of a stage.
 
     Args:
         inputs: name -> sha256 of each input.
         more_code: files that count besides those listed for the stage.
+        more_packages: packages that count besides those of requirements.txt, absent ones too.
     """
     paths = [path for pattern in CODE[stage] for path in sorted(ROOT.glob(pattern))]
     paths = [path for path in paths if relative(path) != FEATURES_CODE]
@@ -45,7 +47,8 @@ def stage_record(stage: str, config: Config, inputs: Mapping[str, str],
                    if name not in WITHOUT_EFFECT},
         "inputs": dict(inputs),
         "code": {relative(path): sha256_of(path) for path in paths if path.stat().st_size},
-        "versions": {"python": "{}.{}".format(*sys.version_info)} | installed_versions(pinned()),
+        "versions": {"python": "{}.{}".format(*sys.version_info)}
+        | installed_versions([*pinned(), *more_packages]),
     }
     return {"key": sha256_of_text(json.dumps(record, sort_keys=True)), **record}
 
@@ -60,7 +63,8 @@ def train_record(profile: Mapping[str, Any], config: Config) -> dict[str, Any]:
     config = with_row_limit(config, profile)
     tied = [FEATURES_CODE] if config.features and feature_functions(profile) else []
     transformed = profile["transformed"]
-    return stage_record("train", config, {transformed["path"]: transformed["sha256"]}, tied)
+    return stage_record("train", config, {transformed["path"]: transformed["sha256"]}, tied,
+                        ["torch"] if config.model == "auto" else [])
 
 
 def feature_functions(profile: Mapping[str, Any]) -> list[str]:
@@ -92,8 +96,8 @@ def changes(record: Mapping[str, Any], more: Mapping[str, str]) -> list[str]:
             found.append(f"{name} changed")
     was = {name: text for name, text in record["versions"].items() if name != "python"}
     for name, now in installed_versions(was).items():
-        if now != was[name]:
-            found.append(f"{name} {was[name]} -> {now}")
+        if now and now != was[name]:  # without torch its net answers all the same
+            found.append(f"{name} {was[name] or 'absent'} -> {now}")
     return found
 
 

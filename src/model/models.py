@@ -13,10 +13,12 @@ Model = tuple[Any, str]
 
 
 def auto(task: str, seed: int, threads: int) -> Model:
-    """Blend of boosting, randomized trees and a linear model, weighed by what they win."""
-    from src.model.portfolio import PortfolioClassifier, PortfolioRegressor
+    """Blend of boosting, randomized trees, a linear model and, where torch is, a small net."""
+    from mlmonkey.metadata import installed_versions
+    from src.model.portfolio import MEMBERS, PortfolioClassifier, PortfolioRegressor
     kind = PortfolioClassifier if task == "classification" else PortfolioRegressor
-    return kind(seed=seed, threads=threads), "whole"
+    members = (*MEMBERS, "net") if installed_versions(["torch"])["torch"] else MEMBERS
+    return kind(members, seed=seed, threads=threads), "whole"
 
 
 def dummy(task: str, seed: int, threads: int) -> Model:

@@ -1,10 +1,11 @@
 """`--model auto`: a few very different models, learned in five folds, blended by what they won.
 
-Boosting, extremely randomized trees and a linear model see the same rows in encodings of their own.
-Each is fitted once per fold; what it says about the fold that it has not seen decides its share
-(greedy selection with replacement, Caruana et al. 2004) and how bold its probabilities are (one
-temperature, Guo et al. 2017). What answers later is the average of the folds' models; members
-whose gain is within noise are left out, so that what is served stays small.
+Boosting, extremely randomized trees, a linear model and, where torch is installed, a small net see
+the same rows in encodings of their own. Each is fitted once per fold; what it says about the fold
+that it has not seen decides its share (greedy selection with replacement, Caruana et al. 2004) and
+how bold its probabilities are (one temperature, Guo et al. 2017). What answers later is the average
+of the folds' models; members whose gain is within noise are left out, so that what is served stays
+small.
 """
 
 import time
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils.validation import has_fit_parameter
 
 from mlmonkey.errors import UserError
 from src.model.encodings import MEAN_FOLDS, TypedColumns, for_linear, for_trees
@@ -45,7 +47,7 @@ class Portfolio(BaseEstimator):
     the blend) and `brought_` (name -> how much more the blend would lose without it).
 
     Args:
-        members: names, of MEMBERS.
+        members: names, of MEMBERS or "net".
         budget: seconds after which no further member begins; None: all are fitted. Those that
             were, named as `members`, give the same model without a clock.
         folds: how many, where fit is not told the fold of each row.
@@ -255,12 +257,12 @@ class Member(BaseEstimator):
 
     def fit(self, X: pd.DataFrame, y: np.ndarray, X_held: pd.DataFrame,
             y_held: np.ndarray) -> "Member":
-        """Fit on typed columns X (n, columns); boosting stops by the held rows."""
+        """Fit on typed columns X (n, columns); boosting and net stop by the held rows."""
         encoded = self.encoder.fit_transform(X, y)
         if (y == y[0]).all():
             from sklearn.dummy import DummyClassifier, DummyRegressor
             self.estimator = (DummyClassifier if self.classes else DummyRegressor)().fit(encoded, y)
-        elif "early_stopping" in self.estimator.get_params():
+        elif has_fit_parameter(self.estimator, "X_val"):
             known = np.isin(y_held, y) if self.classes else np.full(len(y_held), True)
             if not known.any():  # no class of the held rows is known: nothing to stop by
                 X_held, y_held, known = X, y, np.full(len(y), True)
@@ -303,6 +305,10 @@ def make_member(name: str, columns: TypedColumns, classes: int | None, rows: int
             n_estimators=TREES, min_samples_leaf=2, n_jobs=threads,
             max_leaf_nodes=min(LEAVES, LEAF_NUMBERS // (classes or 1)),
             max_features="sqrt" if classes else 0.5, random_state=seed), classes)
+    if name == "net":
+        from src.model.net import NetClassifier, NetRegressor
+        kind = NetClassifier if classes else NetRegressor
+        return Member(for_linear(columns, means, rows, seed), kind(seed, threads), classes)
     estimator = (linear_model.LogisticRegression(max_iter=300, C=0.5) if classes
                  else linear_model.RidgeCV(np.geomspace(0.01, 10_000, 13)))
     return Member(for_linear(columns, means, rows, seed), estimator, classes)
@@ -318,13 +324,16 @@ def known_members(names: Any) -> list[str]:
     """The names of members as they were told, one or a list, each once.
 
     Raises:
-        UserError: for a name that no member has.
+        UserError: for a name that no member has, and for the net without torch.
     """
     told = list(names) if isinstance(names, (list, tuple)) and names else [names]
     for name in told:
-        if name not in MEMBERS:
-            raise UserError(f"--set members: there is no member {name!r}; choose among them: "
-                            f"--set 'members=[{', '.join(MEMBERS)}]'")
+        if name not in (*MEMBERS, "net"):
+            raise UserError(f"--set members: there is no member {name!r}; choose among them, or "
+                            f"net where torch is: --set 'members=[{', '.join(MEMBERS)}]'")
+    if "net" in told:
+        from src.model.net import import_torch
+        import_torch()
     return list(dict.fromkeys(told))
 
 

@@ -12,6 +12,8 @@ TRUSTED = (
     "sklearn.utils.validation.check_array",
     "src.model.encodings.Topics",
     "src.model.encodings.TypedColumns",
+    "src.model.net.NetClassifier",
+    "src.model.net.NetRegressor",
     "src.model.pipeline.ComputedFeatures",
     "src.model.pipeline.DateParts",
     "src.model.pipeline.TreeNumbers",

@@ -20,9 +20,9 @@ COLUMNS = [{"name": "x", "dtype": "number"}, {"name": "y", "dtype": "text"}]
 
 
 def config(max_rows: int | None) -> Config:
-    return Config({"max_rows": max_rows, "features": False, "seed": 0},
+    return Config({"max_rows": max_rows, "features": False, "seed": 0, "model": "boosting"},
                   {"max_rows": "flag" if max_rows else "default", "seed": "default",
-                   "features": "default"})
+                   "features": "default", "model": "default"})
 
 
 def profile(rows: int) -> dict[str, Any]:

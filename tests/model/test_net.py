@@ -1,0 +1,122 @@
+"""The net of `--model auto`: learned where torch is, answered everywhere, absent without it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, Run, assert_refused, read_metadata, run_in, write_table
+
+from mlmonkey.metadata import installed_versions
+from mlmonkey.model_files import deserialize, serialize
+from src.model.models import auto
+from src.model.net import MIXED, WAVES, WIDTH, NetClassifier
+from src.model.trusted import TRUSTED
+
+BLEND = ("--model", "auto", "--folds", 2, "--no-report")
+
+
+@pytest.fixture(scope="module")
+def torch_path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A PYTHONPATH with torch; in the environment itself it would join every blend."""
+    folder = tmp_path_factory.mktemp("torch")
+    pin = re.search(r'"(torch==.*)"', (ROOT / "setup.py").read_text())
+    assert pin
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--only-binary=:all:",
+         "--target", folder, pin[1]], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"{pin[1]} can't be installed: {done.stderr.strip().splitlines()[-1]}")
+    return str(folder)
+
+
+def test_a_saved_net_answers_the_same_without_torch() -> None:
+    random, numbers = np.random.default_rng(0), np.array([0, 2])
+    wide = 3 + len(numbers) * MIXED
+    shapes = [(2, WAVES), (2, WAVES), (2, WAVES, MIXED), (wide, WIDTH), (WIDTH,), (WIDTH, WIDTH),
+              (WIDTH,), (WIDTH, 3), (3,)]
+    net = NetClassifier()
+    net.classes_, net.numbers_, net.epoch_ = np.arange(3), numbers, 1
+    net.weights_ = [random.normal(0, 0.1, shape).astype(np.float32) for shape in shapes]
+    X = random.normal(size=(2500, 3)) * 1e3
+    answers = net.predict_proba(X)
+    assert np.allclose(answers.sum(axis=1), 1) and answers.std(axis=0).min() > 0
+    again = deserialize(serialize(net, "skops"), "skops", TRUSTED, "net.skops")
+    assert (again.predict_proba(X) == answers).all()
+    assert np.allclose(again.predict_proba(X[-1:]), answers[-1:], rtol=1e-12)
+    assert not net.predict_proba(X[:0]).size
+
+
+def test_without_torch_there_is_no_net_and_a_broken_one_is_told(
+        project: Path, tmp_path: Path, run_stage: Run) -> None:
+    (tmp_path / "torch.py").write_text("raise ImportError('libgomp is missing')")
+    done = run_stage(project, "train", *BLEND, "--set", "members=[net]", PYTHONPATH=str(tmp_path),
+                     check=False)
+    assert_refused(done, "libgomp is missing", "make init EXTRAS=torch", "members=[boosting,")
+    done = run_stage(project, "train", *BLEND, "--set", "members=[bosting]", check=False)
+    assert_refused(done, "'bosting' is no member")
+    members = auto("regression", 0, 1)[0].members
+    assert ("net" in members) == bool(installed_versions(["torch"])["torch"])
+
+
+@pytest.mark.slow
+def test_where_torch_is_the_net_joins_and_its_model_needs_none(
+        project: Path, torch_path: str, run_stage: Run) -> None:
+    x = np.random.default_rng(0).normal(size=(200, 4))
+    bowls = write_table(project, "bowls.csv", ["a", "b", "c", "d", "y"],
+                        np.column_stack([x, x.sum(axis=1) ** 2]).round(3).tolist())
+    words = ("train", "--data", bowls, "--target", "y", *BLEND)
+    prediction = ("prediction", "--model-name", "bowls", "--input", bowls)
+    said = run_stage(project, *words, PYTHONPATH=torch_path).stdout
+    metadata = read_metadata(project, "bowls-v1")
+    members = {each["name"]: each["share"] for each in metadata["portfolio"]["members"]}
+    assert list(members) == ["boosting", "extra trees", "linear", "net"] and "net  " in said
+    assert members["net"] > 0 and metadata["stage"]["versions"]["torch"].startswith("2.")
+    out = run_stage(project, *prediction).stdout
+    assert "model bowls-v1, trained" in out and "stale" not in out
+
+    run_stage(project, *words, "--name", "twin", PYTHONPATH=torch_path)
+    twin = read_metadata(project, "twin-v1")
+    assert twin["artifacts"][0]["sha256"] == metadata["artifacts"][0]["sha256"]
+
+    run_stage(project, *words)
+    members = read_metadata(project, "bowls-v2")["portfolio"]["members"]
+    assert "net" not in [each["name"] for each in members]
+    assert "stale: torch absent -> 2." in run_stage(project, *prediction,
+                                                    PYTHONPATH=torch_path).stdout
+    said = run_stage(project, *words, PYTHONPATH=torch_path).stdout
+    assert "bowls-v1" in said and not (project / "models/metadata/bowls-v3.json").exists()
+
+
+LEARNED = """
+import numpy as np, torch, warnings
+from scipy.sparse import csr_array
+from src.model.net import NetClassifier, NetRegressor, dense, forward
+warnings.simplefilter("error")
+random = np.random.default_rng(0)
+X = random.normal(size=(300, 4)); X[:, 3] = X[:, 3] > 0
+y = (X[:, 0] ** 2 > X[:, 3]).astype(int)
+many = random.normal(size=(300, 300))
+for each in (X, csr_array(X), X[:, :1], X[:, 3:], np.zeros((300, 2)), many):
+    net = NetClassifier().fit(each[:200], y[:200], each[200:], y[200:])
+    answers = net.predict_proba(each)
+    again = NetClassifier().fit(each[:200], y[:200], each[200:], y[200:]).predict_proba(each)
+    assert np.isfinite(answers).all() and (answers == again).all()
+    tensors = [torch.from_numpy(weight) for weight in net.weights_]
+    scores = forward(tensors, torch.from_numpy(net.numbers_),
+                     torch.from_numpy(dense(each, np.float32)), torch)
+    assert np.allclose(torch.softmax(scores, 1).numpy(), answers, atol=1e-4)
+    numbers = NetRegressor().fit(each[:200], X[:200, 0], each[200:], X[200:, 0]).predict(each)
+    assert np.isfinite(numbers).all()
+labels = NetClassifier().fit(X[:200], y[:200], X[200:], y[200:]).predict(X[200:])
+assert (labels == y[200:]).mean() > 0.8
+few = NetClassifier().fit(X[:2], np.array([0, 3]), X[:1], np.array([3]))
+assert few.predict_proba(X[:5]).shape == (5, 2)
+"""
+
+
+@pytest.mark.slow
+def test_whatever_the_columns_are_it_learns_the_same_twice(torch_path: str) -> None:
+    run_in(ROOT, [sys.executable, "-c", LEARNED], PYTHONPATH=torch_path)
