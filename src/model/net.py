@@ -24,9 +24,9 @@ REACH = 3.0  # standard deviations within which a column counts in full
 BATCHES = 32  # of an epoch at least, as long as each has SMALLEST_BATCH rows
 SMALLEST_BATCH, LARGEST_BATCH = 32, 256
 EPOCHS = 40  # at most
-STEPS = 4000  # at most, where FEWEST_EPOCHS need no more
-WORK = 1e12  # multiplications at most, likewise: about a minute of one core
-FEWEST_EPOCHS = 4
+STEPS = 4000  # at most
+WORK = 3e11  # multiplications at most: about 20 s of one core
+FEWEST_EPOCHS = 4  # where the limits allow no more, each sees a part of the rows
 PATIENCE = 0.2  # share of the epochs without a better held fold before it ends
 FASTEST = 2e-3  # learning rate at the top of its one cycle
 RISE = 0.1  # share of the steps until there
@@ -150,9 +150,8 @@ def learn(weights: Weights, numbers: np.ndarray, X: Any, y: np.ndarray, X_val: A
           y_val: np.ndarray) -> tuple[Weights, int]:
     """The arrays of the best epoch, and its number, from 1; `weights` are the first tensors."""
     import torch
-    size = int(np.clip(len(y) // BATCHES, SMALLEST_BATCH, LARGEST_BATCH))
-    steps, sizes = -(-len(y) // size), [weight.numel() for weight in weights]
-    epochs = epochs_within_limits(len(y), steps, sum(sizes))
+    sizes = [weight.numel() for weight in weights]
+    seen, steps, epochs = plan(len(y), sum(sizes))
     descent = Descent(torch.cat([weight.flatten() for weight in weights]), epochs * steps,
                       torch.cat([torch.full_like(weight, DECAY * (weight.ndim > 1)).flatten()
                                  for weight in weights]))
@@ -165,7 +164,7 @@ def learn(weights: Weights, numbers: np.ndarray, X: Any, y: np.ndarray, X_val: A
 
     best, kept, kept_epoch = np.inf, descent.flat, 0
     for epoch in range(1, epochs + 1):
-        for rows in np.array_split(torch.randperm(len(y)).numpy(), steps):
+        for rows in np.array_split(torch.randperm(len(y)).numpy()[:seen], steps):
             flat = descent.flat.requires_grad_()
             loss = losses(shaped(flat), numbers, X[rows], y[rows], drop).mean()
             descent.step(*torch.autograd.grad(loss, flat))
@@ -233,15 +232,15 @@ def first_weights(columns: int, numbers: int, last: np.ndarray) -> Weights:
     return weights
 
 
-def epochs_within_limits(rows: int, steps: int, weights: int) -> int:
-    """How often the rows are seen.
+def plan(rows: int, weights: int) -> tuple[int, int, int]:
+    """How many rows an epoch sees, its steps, and the number of epochs, all within the limits.
 
-    Args:
-        steps: of one epoch.
-        weights: how many there are; each takes a multiplication forwards and two backwards.
+    A weight takes one multiplication forwards and two backwards.
     """
-    affordable = min(EPOCHS, STEPS / steps, WORK / (3 * rows * weights))
-    return max(FEWEST_EPOCHS, int(affordable))
+    size = int(np.clip(rows // BATCHES, SMALLEST_BATCH, LARGEST_BATCH))
+    seen = min(EPOCHS * rows, STEPS * size, WORK / (3 * weights))
+    each = int(min(rows, seen / FEWEST_EPOCHS))
+    return each, -(-each // size), int(seen / each)
 
 
 def positions_of_numbers(X: Any, seed: int) -> np.ndarray:

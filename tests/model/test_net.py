@@ -1,5 +1,6 @@
 """The net of `--model auto`: learned where torch is, answered everywhere, absent without it."""
 
+import os
 import re
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from conftest import ROOT, Run, assert_refused, read_metadata, run_in, write_tab
 from mlmonkey.metadata import installed_versions
 from mlmonkey.model_files import deserialize, serialize
 from src.model.models import auto
-from src.model.net import MIXED, WAVES, WIDTH, NetClassifier
+from src.model.net import (EPOCHS, FEWEST_EPOCHS, MIXED, STEPS, WAVES, WIDTH, WORK, NetClassifier,
+                           plan)
 from src.model.trusted import TRUSTED
 
 BLEND = ("--model", "auto", "--folds", 2, "--no-report")
@@ -23,10 +25,12 @@ def torch_path(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A PYTHONPATH with torch; in the environment itself it would join every blend."""
     folder = tmp_path_factory.mktemp("torch")
     pin = re.search(r'"(torch==.*)"', (ROOT / "setup.py").read_text())
+    index = os.environ.get("TORCH_INDEX")  # of wheels for a processor alone, as for make init
     assert pin
     done = subprocess.run(
         [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--only-binary=:all:",
-         "--target", folder, pin[1]], capture_output=True, text=True)
+         "--target", folder, pin[1], *(["--extra-index-url", index] if index else [])],
+        capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"{pin[1]} can't be installed: {done.stderr.strip().splitlines()[-1]}")
     return str(folder)
@@ -47,6 +51,14 @@ def test_a_saved_net_answers_the_same_without_torch() -> None:
     assert (again.predict_proba(X) == answers).all()
     assert np.allclose(again.predict_proba(X[-1:]), answers[-1:], rtol=1e-12)
     assert not net.predict_proba(X[:0]).size
+
+
+@pytest.mark.parametrize("rows", [1, 50, 2000, 60_000, 10**7])
+@pytest.mark.parametrize("weights", [10**5, 10**7])
+def test_the_cost_of_a_fit_is_bounded(rows: int, weights: int) -> None:
+    seen, steps, epochs = plan(rows, weights)
+    assert 1 <= seen <= rows and FEWEST_EPOCHS <= epochs <= EPOCHS
+    assert 3 * weights * seen * epochs <= WORK and steps * epochs <= STEPS + epochs
 
 
 def test_without_torch_there_is_no_net_and_a_broken_one_is_told(
