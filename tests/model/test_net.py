@@ -68,7 +68,7 @@ def test_without_torch_there_is_no_net_and_a_broken_one_is_told(
                      check=False)
     assert_refused(done, "libgomp is missing", "make init EXTRAS=torch", "members=[boosting,")
     done = run_stage(project, "train", *BLEND, "--set", "members=[bosting]", check=False)
-    assert_refused(done, "'bosting' is no member")
+    assert_refused(done, "no member 'bosting'")
     members = auto("regression", 0, 1)[0].members
     assert ("net" in members) == bool(installed_versions(["torch"])["torch"])
 
