@@ -11,6 +11,7 @@ PLAIN = r"(0|[1-9][0-9]*)?([.][0-9]*)?([eE][+-]?[0-9]+)?"
 COMMA = r"([1-9][0-9]{0,2}([.][0-9]{3})+|0|[1-9][0-9]*)(,[0-9]+)?"
 THOUSANDS = r"([1-9][0-9]{0,2}(,[0-9]{3})+|0|[1-9][0-9]*)([.][0-9]+)?"
 CURRENCIES = "$€£¥"
+CLOCK = "( [0-9]{{1,2}}:[0-9]{{2}}(:[0-9]{{2}})?)?"
 TEXT = "text"
 COMMAS, THOUSAND = ", decimal comma", ", thousands comma"
 
@@ -50,14 +51,15 @@ def _number(name: str, pattern: str, point: str, bare: str = "{t}", marked: str 
 
 
 def _day(order: str, mark: str) -> Rule:
-    """A rule for days such as day/month/year: digits, four for a year."""
+    """A rule for days such as day/month/year, with a time of day or not: four digits for a year."""
     digits = {"year": "[0-9]{{4}}", "month": "[0-9]{{1,2}}", "day": "[0-9]{{1,2}}"}
     words = order.split("/")
     pattern = f"[{mark}]".join(digits[word] for word in words)
     form = mark.join(f"%{word[0]}" for word in words).replace("%y", "%Y")
-    value = f"try_strptime({{t}}, '{form}')"
+    value = f"try_strptime({{t}}, ['{form}', '{form} %H:%M', '{form} %H:%M:%S'])"
     return Rule(f"date, {order.replace('/', mark)}", "date",
-                _all(f"regexp_full_match({{t}}, '{pattern}')", f"{value} IS NOT NULL"), value)
+                _all(f"regexp_full_match({{t}}, '{pattern}{CLOCK}')", f"{value} IS NOT NULL"),
+                value)
 
 
 STYLES = (("", PLAIN, "{t}"),

@@ -109,7 +109,7 @@ class TypedColumns(TransformerMixin, BaseEstimator):
     def topics(self, *kinds: str) -> list[str]:
         """The typed columns that hold the topics of columns of some kinds."""
         return [topic for name, found in self.topics_.items() if self.kinds_[name] in kinds
-                for topic in topic_names(name, found[-1].n_components)]
+                for topic in topic_names(name, len(found[-1].components_))]
 
     def codes(self) -> list[int]:
         """Positions of the category codes in what for_trees gives: they come first."""
