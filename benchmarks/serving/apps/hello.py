@@ -1,0 +1,21 @@
+"""The floor: a Flask application that says hello, under the endpoint's own server settings."""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+from src.deploy_endpoint import SERVERS, listen  # noqa: E402
+
+
+def load():
+    from flask import Flask
+    app = Flask("hello")
+    app.add_url_rule("/predict", view_func=lambda: '{"result": ["hello"]}', methods=["POST"])
+    return app
+
+
+if __name__ == "__main__":
+    _, port, server, workers = sys.argv
+    import_module(SERVERS[server]).serve(listen("127.0.0.1", int(port)), int(workers), 30, load,
+                                         lambda: None)

@@ -1,0 +1,113 @@
+"""The default server: gunicorn with gevent's workers, which slow clients cannot stop."""
+
+import os
+import re
+import socket
+import sys
+from collections.abc import Callable, Iterable
+from logging import LogRecord
+from typing import Any
+
+from mlmonkey.errors import UserError
+from mlmonkey.redact import traceback_without_cells, without_passwords, without_quotes
+
+HEADERS_WITHIN = 5  # seconds, else the line is cut without an answer; so is one that stays idle
+WORKER_CLASS = "gevent"  # 200 half-sent requests stop gthread; here a waiting client costs nothing
+CONNECTIONS = 4_000  # open at once per worker, most of them waiting
+STUCK = 120  # seconds without a sign of life, loading included, after which a worker is replaced
+STOPPING = 5  # seconds for the requests in work when the server is told to end
+# worker, request without its query, status, size and time: never a payload
+ACCESS_LINE = '%(t)s %(p)s %(h)s "%(r)s" %(s)s %(B)s bytes %(M)s ms'
+
+
+def serve(listener: socket.socket, workers: int, timeout: int, load: Callable[[], Any],
+          ready: Callable[[], None]) -> None:
+    """Run gunicorn until it is told to end; `load` runs in each worker, `ready` in the first one.
+
+    Args:
+        timeout: seconds that a client may take to send a request's body.
+
+    Raises:
+        UserError: with a worker's own words, when it refuses the model.
+    """
+    from gunicorn.app.base import BaseApplication
+    settings = {"bind": f"fd://{listener.detach()}", "workers": workers,
+                "worker_class": WORKER_CLASS, "worker_connections": CONNECTIONS,
+                "timeout": STUCK, "graceful_timeout": STOPPING, "keepalive": HEADERS_WITHIN,
+                "loglevel": "warning", "accesslog": "-", "access_log_format": ACCESS_LINE,
+                "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,
+                "control_socket_disable": True}
+    master = os.getpid()
+    refusals: list[str] = []
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+
+    class Server(BaseApplication):
+        def load_config(self) -> None:
+            for name, value in settings.items():
+                self.cfg.set(name, value)
+            self.cfg.set("post_worker_init", on_worker_ready)
+            self.cfg.set("child_exit", on_exit_of_worker)
+
+        def load(self) -> Any:
+            try:
+                return in_time(load(), timeout)
+            except (UserError, OSError) as error:
+                os.write(writing, " ".join(str(error).split()).encode() + b"\n")
+                sys.exit(0)
+
+    def on_worker_ready(worker: Any) -> None:
+        worker.log.access_log.addFilter(tell_no_query)
+        worker.log.error_log.addFilter(tell_no_request)
+        if worker.age == 1:
+            ready()
+
+    def on_exit_of_worker(arbiter: Any, worker: Any) -> None:
+        if refusals:
+            return
+        try:
+            refusals.extend(os.read(reading, 65536).decode().splitlines())
+        except BlockingIOError:
+            return
+        raise StopIteration  # gunicorn's way to end: another worker would be refused as well
+
+    try:
+        Server().run()
+    except SystemExit:
+        if refusals and os.getpid() == master:
+            raise UserError(refusals[0]) from None
+        raise
+
+
+def in_time(app: Any, seconds: int) -> Any:
+    """Give up on a client that has not sent its request after so many seconds: 408, and hang up."""
+    import gevent
+
+    from mlmonkey.api import as_problem
+
+    def limited(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        with gevent.Timeout(seconds, False):
+            return app(environ, start_response)  # type: ignore[no-any-return]
+        late = as_problem(408, f"the request was not complete after {seconds} seconds", {})
+        # gunicorn drops a Connection header; this makes it send its own, and close
+        start_response.__self__.force_close()
+        return late(environ, start_response)
+    return limited
+
+
+def tell_no_query(record: LogRecord) -> bool:
+    """What follows the ? of an address, and who asks, may be private: not into the log."""
+    text = record.getMessage()
+    if "?" in text or "@" in text:  # for the others patterns would cost 15 us each
+        text = without_passwords(re.sub(r"\?\S*", "", text))
+    record.msg, record.args = text, None
+    return True
+
+
+def tell_no_request(record: LogRecord) -> bool:
+    """gunicorn quotes the line of a request that it can't read, which may hold anything."""
+    record.msg, record.args = without_quotes(record.getMessage()), None
+    if record.exc_info and record.exc_info[1]:
+        record.msg += "\n" + traceback_without_cells(record.exc_info[1])
+        record.exc_info = None
+    return True
