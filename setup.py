@@ -38,6 +38,7 @@ EXTRAS = {
     "audit": ["pip-audit>=2.10"],
     "dev": ["autopep8", "build", "coverage>=7.10", "flake8", "hypothesis", "mypy", "pytest",
             "pytest-xdist", "tox", "uv"],
+    "granian": ["granian==2.8.7"],
     "jupyter": ["ipykernel>=6.29", "jupyterlab>=4.4", "matplotlib>=3.10"],
     "torch": ["torch==2.13.0"],
 }

@@ -1,23 +1,22 @@
 """The default server: gunicorn with gevent's workers, which slow clients cannot stop."""
 
 import os
-import re
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterable
 from logging import LogRecord
 from typing import Any
 
 from mlmonkey.errors import UserError
-from mlmonkey.redact import traceback_without_cells, without_passwords, without_quotes
+from mlmonkey.redact import traceback_without_cells, without_quotes
+from src.helpers.access_log import AccessLog
 
 HEADERS_WITHIN = 5  # seconds, else the line is cut without an answer; so is one that stays idle
 WORKER_CLASS = "gevent"  # 200 half-sent requests stop gthread; here a waiting client costs nothing
 CONNECTIONS = 4_000  # open at once per worker, most of them waiting
 STUCK = 120  # seconds without a sign of life, loading included, after which a worker is replaced
 STOPPING = 5  # seconds for the requests in work when the server is told to end
-# worker, request without its query, status, size and time: never a payload
-ACCESS_LINE = '%(t)s %(p)s %(h)s "%(r)s" %(s)s %(B)s bytes %(M)s ms'
 
 
 def serve(listener: socket.socket, workers: int, timeout: int, load: Callable[[], Any],
@@ -34,7 +33,7 @@ def serve(listener: socket.socket, workers: int, timeout: int, load: Callable[[]
     settings = {"bind": f"fd://{listener.detach()}", "workers": workers,
                 "worker_class": WORKER_CLASS, "worker_connections": CONNECTIONS,
                 "timeout": STUCK, "graceful_timeout": STOPPING, "keepalive": HEADERS_WITHIN,
-                "loglevel": "warning", "accesslog": "-", "access_log_format": ACCESS_LINE,
+                "loglevel": "warning",
                 "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,
                 "control_socket_disable": True}
     master = os.getpid()
@@ -46,6 +45,7 @@ def serve(listener: socket.socket, workers: int, timeout: int, load: Callable[[]
         def load_config(self) -> None:
             for name, value in settings.items():
                 self.cfg.set(name, value)
+            self.cfg.set("pre_request", note_time)
             self.cfg.set("post_worker_init", on_worker_ready)
             self.cfg.set("child_exit", on_exit_of_worker)
 
@@ -57,7 +57,10 @@ def serve(listener: socket.socket, workers: int, timeout: int, load: Callable[[]
                 sys.exit(0)
 
     def on_worker_ready(worker: Any) -> None:
-        worker.log.access_log.addFilter(tell_no_query)
+        log = AccessLog()
+        worker.cfg.set("post_request", lambda worker, request, environ, response: log.write(
+            environ.get("REMOTE_ADDR", ""), request.method, request.path, response.status_code,
+            response.sent, request.began))
         worker.log.error_log.addFilter(tell_no_request)
         if worker.age == 1:
             ready()
@@ -95,13 +98,9 @@ def in_time(app: Any, seconds: int) -> Any:
     return limited
 
 
-def tell_no_query(record: LogRecord) -> bool:
-    """What follows the ? of an address, and who asks, may be private: not into the log."""
-    text = record.getMessage()
-    if "?" in text or "@" in text:  # for the others patterns would cost 15 us each
-        text = without_passwords(re.sub(r"\?\S*", "", text))
-    record.msg, record.args = text, None
-    return True
+def note_time(worker: Any, request: Any) -> None:
+    """When a request's headers were there, for the log."""
+    request.began = time.perf_counter()
 
 
 def tell_no_request(record: LogRecord) -> bool:

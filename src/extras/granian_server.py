@@ -1,0 +1,162 @@
+"""`--server granian`: HTTP in Rust, the application called from one event loop per worker.
+
+A body is collected before the application is called, so that slow clients hold up nobody: under
+granian's WSGI each of them would hold a thread.
+"""
+
+import asyncio
+import io
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from mlmonkey.errors import UserError
+from src.helpers.access_log import AccessLog
+
+HEADERS_WITHIN = 5  # seconds, else the line is cut without an answer
+CONNECTIONS = 4_000  # open at once per worker, most of them waiting
+STOPPING = 5  # seconds for the requests in work when the server is told to end
+LARGEST_HEAD = 65_536  # bytes of a request's headers
+BACKLOG = 2_048  # lines that wait to be accepted
+
+
+def serve(listener: socket.socket, workers: int, timeout: int, load: Callable[[], Any],
+          ready: Callable[[], None]) -> None:
+    """Run granian until it is told to end; `load` runs in each worker, `ready` in the first one.
+
+    Args:
+        timeout: seconds that a client may take to send a request's body.
+
+    Raises:
+        UserError: when granian isn't installed; with a worker's own words, when it refuses the
+            model.
+    """
+    try:
+        from granian._granian import SocketHolder
+        from granian.constants import HTTPModes, Interfaces
+        from granian.http import HTTP1Settings
+        from granian.log import LogLevels
+        from granian.server.mp import MPServer
+    except ImportError:
+        raise UserError("--server granian needs the package granian, which is not installed: "
+                        "make init EXTRAS=granian") from None
+    refusals, firsts = os.pipe(), os.pipe()
+    for reading, _ in (refusals, firsts):
+        os.set_blocking(reading, False)
+    os.write(firsts[1], b"1")  # the worker that reads it is the first one
+
+    class Server(MPServer):
+        def _init_shared_socket(self) -> None:
+            # the socket that listens already: no other process can take its port meanwhile
+            self._ssp, self._sfd, self._sso = None, listener.fileno(), listener
+            self._shd = SocketHolder(listener.fileno(), False, BACKLOG)
+
+    def load_in_worker() -> Any:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the master's handler would do nothing here
+        try:
+            answer = Shell(load(), timeout).answer
+        except (UserError, OSError) as error:
+            os.write(refusals[1], " ".join(str(error).split()).encode() + b"\n")
+            os.kill(os.getppid(), signal.SIGTERM)
+            while True:  # until the master ends this worker, which an exit would make it replace
+                signal.pause()
+        if taken(firsts[0]):
+            ready()
+        return answer
+
+    multiprocessing.set_start_method("fork", force=True)  # the master has no thread of its own yet
+    server = Server("", interface=Interfaces.RSGI, workers=workers, http=HTTPModes.http1,
+                    websockets=False, backpressure=CONNECTIONS, log_level=LogLevels.error,
+                    http1_settings=HTTP1Settings(header_read_timeout=1000 * HEADERS_WITHIN,
+                                                 max_buffer_size=LARGEST_HEAD),
+                    respawn_failed_workers=True, workers_kill_timeout=STOPPING)
+    server.serve(target_loader=load_in_worker, wrap_loader=False)
+    if refused := taken(refusals[0]):
+        raise UserError(refused.decode().splitlines()[0])
+
+
+def taken(reading: int) -> bytes:
+    """What waits in a pipe."""
+    try:
+        return os.read(reading, 65536)
+    except BlockingIOError:
+        return b""
+
+
+class Shell:
+    """Calls a Flask application for granian's requests."""
+
+    def __init__(self, app: Any, timeout: int) -> None:
+        self.app, self.timeout, self.log = app, timeout, AccessLog()
+        self.most = app.config["MAX_CONTENT_LENGTH"] or sys.maxsize
+
+    async def answer(self, scope: Any, protocol: Any) -> None:
+        """Answer one request, and log it."""
+        began = time.perf_counter()
+        headers = scope.headers.items()
+        client = scope.client.rpartition(":")[0]
+        try:
+            body = await self.read_body(dict(headers), protocol)
+        except TimeoutError:
+            from mlmonkey.api import as_problem
+            late = as_problem(408, f"the request was not complete after {self.timeout} seconds", {})
+            status, answered, content = late.status_code, late.headers.to_wsgi_list(), late.data
+            answered.append(("Connection", "close"))
+        else:
+            environ = make_environ(scope, client, headers, body)
+            status, answered, content = self.call(environ)
+        protocol.response_bytes(status, [(name.lower(), value) for name, value in answered],
+                                content)
+        self.log.write(client, scope.method, scope.path, status, len(content), began)
+
+    async def read_body(self, headers: dict[str, str], protocol: Any) -> bytes:
+        """The body; of one that is too large as much as the application needs to refuse it."""
+        length = headers.get("content-length", "0")
+        if length == "0" and "transfer-encoding" not in headers:
+            return b""
+        if int(length) > self.most:
+            return b""
+        parts, size = [], 0
+        async with asyncio.timeout(self.timeout):
+            async for part in protocol:
+                parts.append(part)
+                size += len(part)
+                if size > self.most:
+                    break
+        return b"".join(parts)
+
+    def call(self, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Status, headers and body that the application answers."""
+        started: list[Any] = []
+        parts = self.app(environ, lambda status, headers, exc_info=None: started.extend(
+            (status, headers)))
+        content = b"".join(parts)
+        parts.close()
+        return int(started[0][:3]), started[1], content
+
+
+def make_environ(scope: Any, client: str, headers: list[tuple[str, str]],
+                 body: bytes) -> dict[str, Any]:
+    """A request as WSGI has it (PEP 3333); the body's length is what was read, unless it says so.
+
+    Granian has undone the percent signs of the path already.
+    """
+    host, _, port = scope.server.rpartition(":")
+    environ = {
+        "REQUEST_METHOD": scope.method, "SCRIPT_NAME": "", "QUERY_STRING": scope.query_string,
+        "PATH_INFO": scope.path.encode().decode("latin-1"), "SERVER_NAME": host,
+        "SERVER_PORT": port, "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "REMOTE_ADDR": client, "CONTENT_LENGTH": str(len(body)), "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.scheme, "wsgi.input": io.BytesIO(body), "wsgi.errors": sys.stderr,
+        "wsgi.multithread": False, "wsgi.multiprocess": True, "wsgi.run_once": False}
+    for name, value in headers:
+        if "_" not in name:  # it would pass for the one with a dash
+            key = name.upper().replace("-", "_")
+            environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value
+    environ.pop("HTTP_TRANSFER_ENCODING", None)  # the whole body is there
+    return environ
