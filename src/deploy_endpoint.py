@@ -4,11 +4,11 @@
     make deploy-endpoint ARGS="--model-name penguins --port 8080"
     python -m src.deploy_endpoint --model-path models/iris-v1.skops --host 127.0.0.1 --workers 4
 
-The application is mlmonkey/api.py, the server gunicorn. The master process chooses the model,
-checks its files' bytes and listens; it never imports scikit-learn, because OpenMP hangs in a child
-of a process that used it. Each worker loads the model after the fork, replays its golden rows,
-answers the example row once, and only then takes requests. SIGTERM ends it: requests in work are
-answered.
+The application is mlmonkey/api.py, the server gunicorn, or granian where asked. The master
+process chooses the model, checks its files' bytes and listens; it never imports scikit-learn,
+because OpenMP hangs in a child of a process that used it. Each worker loads the model after the
+fork, replays its golden rows, answers the example row once, and only then takes requests. SIGTERM
+ends it: requests in work are answered.
 """
 
 import errno
@@ -53,6 +53,7 @@ def main(config: Config) -> None:
 
     Example: make deploy-endpoint ARGS="--model-name iris --host 127.0.0.1 --port 8080"
     """
+    server = import_server(config.server)
     store, identifier = choose(config)
     store.check(identifier)
     listener = listen(config.host, config.port, named_model(config))
@@ -60,9 +61,21 @@ def main(config: Config) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     workers = config.workers or cores()
     address = f"http://{shown_host(config.host)}:{listener.getsockname()[1]}"
-    server = import_module(SERVERS[config.server])
     server.serve(listener, workers, config.timeout, lambda: make_application(store, identifier),
                  lambda: announce(store, identifier, address, workers, config.host))
+
+
+def import_server(name: str) -> Any:
+    """The module of a server.
+
+    Raises:
+        UserError: when its package is an extra that isn't installed.
+    """
+    try:
+        return import_module(SERVERS[name])
+    except ModuleNotFoundError as error:
+        raise UserError(f"--server {name} needs {error.name}, which is not here: "
+                        f"make init EXTRAS={name}") from None
 
 
 def make_application(store: ModelStore, identifier: ModelId) -> Any:

@@ -158,6 +158,26 @@ def test_the_master_never_loads_what_a_fork_would_break(server: Server) -> None:
     assert not re.search(r"sklearn|pandas|numpy|scipy", loaded)
 
 
+def test_a_body_that_is_too_large_is_refused_before_it_is_sent(server: Server) -> None:
+    head = (b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 99999999\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as line:
+        line.sendall(head)
+        assert line.recv(4096).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_body_in_pieces_is_read(server: Server, golden: dict[str, Any]) -> None:
+    content = json.dumps({"features": golden["rows"][:2]}).encode()
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
+    try:
+        connection.request("POST", "/predict", iter([content[:20], content[20:]]),
+                           {"Content-Type": "application/json"}, encode_chunked=True)
+        answer = json.loads(connection.getresponse().read())
+    finally:
+        connection.close()
+    assert answer["result"] == golden["predictions"][:2]
+
+
 def test_slow_clients_do_not_stop_the_others(server: Server) -> None:
     head = (b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
             b"Content-Length: 500\r\n")
@@ -332,6 +352,19 @@ def test_a_model_whose_numbers_moved_ends_the_server(trained_copy: Path, run_sta
     done = run_stage(trained_copy, "deploy-endpoint", *words, check=False)
     assert_refused(done, "iris-v1 refuses to answer", "setosa became versicolor")
     assert "curl" not in done.stdout
+
+
+def test_a_server_that_is_not_installed_is_named(trained: Path) -> None:
+    code = ("import sys; sys.modules['granian'] = None; from src.deploy_endpoint import main; "
+            "main(['--server', 'granian', '--model-name', 'cars'])")
+    done = run_in(trained, [sys.executable, "-c", code], check=False)
+    assert_refused(done, "--server granian needs granian", "make init EXTRAS=granian")
+
+
+def test_the_default_needs_no_extra(trained_copy: Path, tmp_path: Path) -> None:
+    (trained_copy / "src" / "extras" / "granian_server.py").unlink()
+    with serving(trained_copy, tmp_path / "log.txt", "--model-name", "cars", "--workers", "1"):
+        pass
 
 
 def test_all_interfaces_come_with_a_warning(trained: Path, tmp_path: Path) -> None:

@@ -15,6 +15,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from granian._granian import SocketHolder
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+
 from mlmonkey.errors import UserError
 from src.helpers.access_log import AccessLog
 
@@ -33,18 +39,8 @@ def serve(listener: socket.socket, workers: int, timeout: int, load: Callable[[]
         timeout: seconds that a client may take to send a request's body.
 
     Raises:
-        UserError: when granian isn't installed; with a worker's own words, when it refuses the
-            model.
+        UserError: with a worker's own words, when it refuses the model.
     """
-    try:
-        from granian._granian import SocketHolder
-        from granian.constants import HTTPModes, Interfaces
-        from granian.http import HTTP1Settings
-        from granian.log import LogLevels
-        from granian.server.mp import MPServer
-    except ImportError:
-        raise UserError("--server granian needs the package granian, which is not installed: "
-                        "make init EXTRAS=granian") from None
     refusals, firsts = os.pipe(), os.pipe()
     for reading, _ in (refusals, firsts):
         os.set_blocking(reading, False)
