@@ -81,7 +81,8 @@ PEERS = {
                     [*MODEL, "bentoml==1.4.39"], labels=lambda answer: answer),
     "litserve": Peer(["lit.py", "{port}"], [*MODEL, "litserve==0.2.19"]),
     "mlserver": Peer(["ml_server.py", "{port}"],
-                     [*MODEL, "mlserver==1.7.1", "mlserver-sklearn==1.7.1"],
+                     [*MODEL, "mlserver==1.7.1", "mlserver-sklearn==1.7.1",
+                      "uvloop==0.21.0"],  # newer ones make no event loop by themselves
                      path="/v2/models/served/infer", ask=ask_mlserver,
                      labels=lambda answer: answer["outputs"][0]["data"]),
 }

@@ -1,4 +1,4 @@
-"""What the processes of one session take: a server, its workers and their helpers. Linux only."""
+"""What a server takes with its workers and their helpers, wherever they went. Linux only."""
 
 import os
 from pathlib import Path
@@ -6,27 +6,29 @@ from pathlib import Path
 TICK = os.sysconf("SC_CLK_TCK")
 
 
-def members(session: int) -> list[int]:
-    """Process numbers of a session, whoever their parents are."""
-    found = []
+def members(first: int) -> list[int]:
+    """The first process of a session, all others of it, and their children in other sessions."""
+    parents, found = {}, {first}
     for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            words = _stat(int(folder.name))
-            if words and int(words[3]) == session:
-                found.append(int(folder.name))
-    return found
+        if folder.name.isdigit() and (words := _stat(int(folder.name))):
+            parents[int(folder.name)] = int(words[1])
+            if int(words[3]) == first:
+                found.add(int(folder.name))
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return sorted(found)
 
 
-def processor_seconds(session: int) -> float:
+def processor_seconds(first: int) -> float:
     """User and system time since their start."""
     return sum(int(words[11]) + int(words[12])
-               for words in map(_stat, members(session)) if words) / TICK
+               for words in map(_stat, members(first)) if words) / TICK
 
 
-def memory(session: int) -> tuple[int, int]:
+def memory(first: int) -> tuple[int, int]:
     """Resident memory of the largest process, and of all with shared pages once; MiB."""
     largest, everybody = 0, 0
-    for number in members(session):
+    for number in members(first):
         try:
             lines = Path(f"/proc/{number}/smaps_rollup").read_text().splitlines()
         except OSError:

@@ -7,7 +7,7 @@
 Each peer is started, asked whether its answers are those of scikit-learn, loaded over 16 lines with
 one row and with 1,000 rows, and ended; then the next one, and all of them again in the next round.
 The load comes from wrk where it is on the PATH, else from load.py, which says what it can't tell.
-Counted is the processor time of the server's whole session of processes, never the load's. Results
+Counted is the processor time of all the server's processes, never the load's. Results
 are lines of JSON in a folder of their own for each state of the code, and finished ones are not
 done again. Needs Linux (/proc), a quiet machine, and a registry for the peers' environments.
 """
@@ -35,7 +35,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.environments import CACHE, python_of  # noqa: E402
 from benchmarks.serving.cases import CASES, places  # noqa: E402
 from benchmarks.serving.peers import PEERS, Peer  # noqa: E402
-from benchmarks.serving.process_tree import memory, processor_seconds  # noqa: E402
+from benchmarks.serving.process_tree import members, memory, processor_seconds  # noqa: E402
 from benchmarks.serving.summary import draw, print_summary  # noqa: E402
 
 FOLDER = CACHE / "serving"
@@ -46,9 +46,9 @@ START_WITHIN = 90  # seconds
 
 
 class Server(NamedTuple):
-    """A running peer; its processes form the session with the first one's number."""
+    """A running peer, by the number of its first process."""
 
-    session: int
+    first: int
     port: int
     cold_start: float
 
@@ -152,13 +152,13 @@ def run_peer(name: str, case: str, options: argparse.Namespace) -> Iterator[dict
             body = Path(temporary) / "body.json"
             body.write_bytes(bodies[rows])
             put_load_on(server, peer.path, body, WARM_UP)
-            before = processor_seconds(server.session)
+            before = processor_seconds(server.first)
             figures = put_load_on(server, peer.path, body, options.seconds)
-            processor = processor_seconds(server.session) - before
+            processor = processor_seconds(server.first) - before
             if not figures["requests"]:
                 sys.exit(f"error: {name} answered nothing in {options.seconds} seconds; give it "
                          "more: --seconds")
-            largest, everybody = memory(server.session)
+            largest, everybody = memory(server.first)
             yield {"rows": rows, "load_s": options.seconds, "workers": options.workers,
                    "processor_ms": 1e3 * processor / figures["requests"],
                    "cold_start_s": server.cold_start, "worker_mib": largest,
@@ -169,7 +169,8 @@ def run_peer(name: str, case: str, options: argparse.Namespace) -> Iterator[dict
 def serving(peer: Peer, python: str, folder: Path, workers: int, body: bytes) -> Iterator[Server]:
     """A peer that has answered once, in a session of its own, of which nothing stays behind."""
     port, log = free_ports(), folder / "server.log"
-    environment = places(folder) | {"CASE": str(folder), "WORKERS": str(workers)}
+    programs = f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = places(folder) | {"CASE": str(folder), "WORKERS": str(workers), "PATH": programs}
     began = time.perf_counter()
     with log.open("wb") as file:
         process = subprocess.Popen(peer.command(python, port, workers), cwd=ROOT, stdout=file,
@@ -183,11 +184,13 @@ def serving(peer: Peer, python: str, folder: Path, workers: int, body: bytes) ->
             time.sleep(0.01)
         yield Server(process.pid, port, time.perf_counter() - began)
     finally:
+        everybody = members(process.pid)
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
             process.wait(10)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        for number in everybody:
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
         process.wait()
 
 

@@ -1,6 +1,7 @@
 """MLflow's scoring server, on a model saved the way its documentation says."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import mlflow
 FOLDER = Path(os.environ["CASE"])
 
 if __name__ == "__main__":
-    if not (FOLDER / "mlflow").exists():
-        mlflow.sklearn.save_model(joblib.load(FOLDER / "model.joblib"), FOLDER / "mlflow")
+    if not (FOLDER / "mlflow" / "MLmodel").exists():
+        shutil.rmtree(FOLDER / "mlflow", ignore_errors=True)
+        mlflow.sklearn.save_model(joblib.load(FOLDER / "model.joblib"), FOLDER / "mlflow",
+                                  serialization_format="cloudpickle")
     os.execv(sys.executable, [
         sys.executable, "-m", "mlflow", "models", "serve", "-m", str(FOLDER / "mlflow"),
         "--env-manager", "local", "--host", "127.0.0.1", "--port", sys.argv[1],
