@@ -47,7 +47,8 @@ def main() -> None:
                                 [hold(server.port, n) for n in range(options.clients)])
     for words, took in (("alone", alone), (f"beside {options.clients} slow clients", beside)):
         print(f"/health under {options.server}, {words}: median {statistics.median(took):.1f} ms, "
-              f"slowest of {len(took)} {max(took):.1f} ms")
+              f"slowest {max(took):.1f} ms, "
+              f"{sum(each > 100 for each in took)} of {len(took)} above 100 ms")
 
 
 def hold(port: int, number: int) -> socket.socket:
