@@ -31,6 +31,8 @@ def test_the_blend_is_told_in_lines_metadata_and_page(blended: Path) -> None:
     for member in portfolio["members"]:
         assert member["name"] in said and member["name"] in page
     assert " MB; 1,000 rows in " in said and metadata["timings"]["answer 1,000 rows"] > 0
+    held = metadata["intervals"]["hold_out"]
+    assert f"it did for {100 * held['covered'] / held['rows']:.0f}" in page
     assert read_scores(metadata)["hold-out"]["r2"] > 0.8
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlmonkey.conformal import CHECKED, largest_level, threshold
 from mlmonkey.files import write_text
 from mlmonkey.metadata import read_scores
 from src.helpers.commands import make_line, train_words
@@ -34,7 +35,8 @@ def write_model_page(metadata: Mapping[str, Any]) -> Path:
     private_target = target.get("private", False) and not classes
     write_text(path, render(
         "model.html", metadata=metadata, headline=headline(metadata),
-        scores=describe_scores(metadata), classes=classes, FEW_CLASSES=FEW_CLASSES,
+        scores=describe_scores(metadata), intervals=describe_intervals(metadata),
+        classes=classes, FEW_CLASSES=FEW_CLASSES,
         confusion=pooled(evaluation["confusion"], classes) if classes else [],
         pairs=confused(evaluation["confusion"], target["classes"]) if classes else [],
         ticks=ticks(*evaluation["edges"][::len(evaluation["edges"]) - 1])
@@ -87,6 +89,18 @@ def describe_scores(metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
             "low": low, "x": x, "high": high, "base_x": base_x,
             "decimals": min(12, max(0, 2 - math.floor(math.log10(top / 1.5))))})
     return [{"strategy": strategy, "rows": rows} for strategy, rows in tables.items()]
+
+
+def describe_intervals(metadata: Mapping[str, Any]) -> str:
+    """What `--interval` adds to an answer, and how often it held the truth; empty without any."""
+    if (largest_level(metadata) or 0) < CHECKED:
+        return ""
+    adds = ("the labels that hold the truth" if "classes" in metadata["target"] else
+            f"a range of ± {number(threshold(metadata, CHECKED), 3)} that holds the truth")
+    text = f"With --interval {CHECKED} each answer comes with {adds} {share(CHECKED)} of the time"
+    held = metadata["intervals"].get("hold_out")
+    return text + (f"; on the {held['rows']:,} rows it had never seen, it did for "
+                   f"{share(held['covered'] / held['rows'])}." if held else ".")
 
 
 def describe_classes(target: Mapping[str, Any],
