@@ -23,6 +23,7 @@ CORE = [
     "joblib>=1.5",
     "jsonschema>=4.23",
     "numpy>=2.3",
+    "onnxruntime>=1.23",
     "orjson>=3.10",
     "pandas>=3.0",
     "python-dotenv>=1.0",

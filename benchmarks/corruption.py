@@ -38,8 +38,10 @@ def main() -> None:
         from benchmarks.train_overhead import copy_project
         project = copy_project(Path(folder) / "project")
         subprocess.run(TRAIN, cwd=project, check=True, stdout=subprocess.DEVNULL)
+        from src.helpers.datasets import feature_function
         from src.model.trusted import TRUSTED
-        store = ModelStore(project / "models", project / "models" / "metadata", TRUSTED)
+        store = ModelStore(project / "models", project / "models" / "metadata", TRUSTED,
+                           functions=feature_function)
         random, used = Random(options.seed), 0
         for path, use in (files_of(store) | files_of_dataset(project)).items():
             found = campaign(path, use, options.places, random)

@@ -30,7 +30,8 @@ from werkzeug.exceptions import HTTPException
 from mlmonkey.conformal import NoInterval, largest_level, threshold, widen
 from mlmonkey.question import Problem, as_sent, read_body, read_question
 from mlmonkey.redact import traceback_without_cells
-from mlmonkey.schema import RowError, example_row, frame_from_rows
+from mlmonkey.rows import Reader
+from mlmonkey.schema import RowError, example_row
 from mlmonkey.store import LoadedModel
 from mlmonkey.unusual import find_unusual
 
@@ -78,6 +79,7 @@ class Served(NamedTuple):
     model: LoadedModel
     release: dict[str, Any]
     info: dict[str, Any]
+    reader: Reader
 
 
 class Endpoint:
@@ -90,7 +92,7 @@ class Endpoint:
     def serve(self, model: LoadedModel, release: Mapping[str, Any]) -> None:
         """Answer with this model from now on."""
         info = describe(model.metadata) | {"limits": self.limits}
-        self.served = Served(model, dict(release), info)
+        self.served = Served(model, dict(release), info, Reader(model.metadata["schema"]))
 
     def require(self) -> Served:
         """What is served now."""
@@ -115,21 +117,21 @@ class Endpoint:
         of each row; "unusual": true a list per row.
         """
         began = time.perf_counter()
-        model, release, _ = self.require()
+        model, release, _, reader = self.require()
         asked = read_question(read_body(), self.limits["max_rows"])
         if asked.probabilities and model.classes is None:
             raise Problem(422, f"{model.identifier} predicts a number, which has no probabilities; "
                           "leave the key out")
         limit = threshold(model.metadata, asked.interval) if asked.interval else None
-        frame, ignored = frame_from_rows(asked.rows, model.metadata["schema"])
-        found = model.predict(frame)
+        rows, ignored = reader.read(asked.rows)
+        found = model.predict(rows)
         answer = {"release": release, "result": found.labels.tolist()}
         if asked.probabilities:
             answer |= {"probabilities": found.probabilities.tolist(), "classes": model.classes}
         if limit is not None:
             answer |= widen(found, limit, model.classes)
         if asked.unusual:
-            answer["unusual"] = find_unusual(frame, model.metadata)
+            answer["unusual"] = find_unusual(rows, model.metadata)
         if ignored + asked.unknown:
             answer["ignored_keys"] = ignored + asked.unknown
         return as_json(answer | {"timing": round(time.perf_counter() - began, 6)})

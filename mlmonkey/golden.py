@@ -1,10 +1,11 @@
 """Golden rows: drawn from the schema, answered in training, and answered again at every load."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mlmonkey.metadata import installed_versions
+from mlmonkey.rows import Reader, Rows, Schema
 
 RELATIVE_TOLERANCE = 1e-9
 
@@ -16,6 +17,9 @@ class Prediction(NamedTuple):
     probabilities: Any
 
 
+Predict = Callable[[Rows], Prediction]
+
+
 def predict_with(estimator: Any, frame: Any) -> Prediction:
     """Labels and probabilities of a fitted estimator; the label is the most probable class."""
     if not hasattr(estimator, "predict_proba"):
@@ -24,22 +28,20 @@ def predict_with(estimator: Any, frame: Any) -> Prediction:
     return Prediction(estimator.classes_[probabilities.argmax(axis=1)], probabilities)
 
 
-def golden_outputs(estimator: Any, rows: Sequence[Any], schema: Sequence[Any]) -> dict[str, Any]:
+def golden_outputs(predict: Predict, rows: Sequence[Any], schema: Schema) -> dict[str, Any]:
     """What a model answers to the golden rows, as JSON."""
-    from mlmonkey.schema import frame_from_rows
-    frame, _ = frame_from_rows(rows, schema)
-    labels, probabilities = predict_with(estimator, frame)
+    labels, probabilities = predict(Reader(schema).read(rows)[0])
     return {"predictions": labels.tolist(),
             "probabilities": None if probabilities is None else probabilities.tolist()}
 
 
-def golden_difference(estimator: Any, golden: Mapping[str, Any],
-                      schema: Sequence[Any]) -> str | None:
+def golden_difference(predict: Predict, golden: Mapping[str, Any],
+                      schema: Schema) -> str | None:
     """Where the golden rows' answers differ from training, in words; None when they agree."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # other library versions warn; the numbers decide
         try:
-            seen = golden_outputs(estimator, golden["rows"], schema)
+            seen = golden_outputs(predict, golden["rows"], schema)
         except Exception as error:  # whatever other versions, or edited rows, make it raise
             return f"they can't be answered: {' '.join(str(error).split())[:200]}"
     for key in ("predictions", "probabilities"):

@@ -62,7 +62,7 @@ def deserialize(content: bytes, kind: str, trusted: Sequence[str], file: str) ->
         return _opened(lambda: joblib.load(io.BytesIO(content)), file)
     import skops.io
     try:
-        _check_unpacked(content, max(SMALL, MOST_UNPACKED * len(content)))
+        check_unpacked(content)
         foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - set(trusted))
     except Exception as error:  # whatever a malformed archive makes the parser raise
         raise UserError(f"{file} is not a readable skops file ({_line(error)}); "
@@ -74,8 +74,11 @@ def deserialize(content: bytes, kind: str, trusted: Sequence[str], file: str) ->
     return _opened(lambda: skops.io.loads(content, trusted=list(trusted)), file)
 
 
-def _check_unpacked(content: bytes, room: int) -> int:
+def check_unpacked(content: bytes, room: int | None = None) -> int:
     """Unpack an archive piece by piece, to know that it will not fill the memory.
+
+    Args:
+        room: bytes that it may take; None: as many as is usual for its size.
 
     Returns:
         What is left of the room, in bytes.
@@ -83,6 +86,7 @@ def _check_unpacked(content: bytes, room: int) -> int:
     Raises:
         ValueError: when it needs more. zipfile's own errors: when it is no sound archive.
     """
+    room = max(SMALL, MOST_UNPACKED * len(content)) if room is None else room
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for member in archive.infolist():
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -95,7 +99,7 @@ def _check_unpacked(content: bytes, room: int) -> int:
                     if room < 0:
                         raise ValueError(f"it unpacks to more than {MOST_UNPACKED} times its size")
             if head == b"PK":  # a sparse matrix is an archive of its own
-                room = _check_unpacked(archive.read(member), room)
+                room = check_unpacked(archive.read(member), room)
     return room
 
 

@@ -15,7 +15,7 @@ MOST_BYTES = 200  # in UTF-8; file names end at 255, with `.claim-` before and a
 SIGNS = "_ .,+-=@&()"  # besides letters, digits and all that is printed and not ASCII, as emoji are
 JOINERS = "\u200c\u200d"  # hold the parts of an emoji, and letters of some scripts, together
 VERSION_PATTERN = re.compile(r"(?P<name>.+)-v(?P<version>[1-9][0-9]{0,8})", re.DOTALL)
-ENDINGS = (".skops", ".joblib", ".features.txt", ".patch")
+ENDINGS = (".skops", ".joblib", ".form", ".features.txt", ".patch")
 
 
 class ModelId(NamedTuple):

@@ -11,12 +11,14 @@ Training, batch and endpoint build it with the same functions, so that they can'
 import re
 import reprlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-Feature = dict[str, Any]
+from mlmonkey.rows import Feature, Reader, Schema
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DECILES = np.linspace(0, 1, 11)
 # numpy alone would also read "now" and "today", and move a time zone's clock without a word
@@ -40,18 +42,19 @@ class RowError(ValueError):
         super().__init__(text or f"{where}: {short(value)} is not {expected}")
 
 
-def canonical_frame(columns: Mapping[str, Any] | pd.DataFrame,
-                    schema: Sequence[Feature]) -> pd.DataFrame:
+def canonical_frame(columns: "Mapping[str, Any] | pd.DataFrame",
+                    schema: Schema) -> "pd.DataFrame":
     """Build the frame that models see from columns that already hold values of the right kind.
 
     Args:
         columns: name -> values (n,); a pandas frame will do. Other columns are left out.
         schema: the features, in the model's order.
     """
+    import pandas as pd
     return pd.DataFrame({f["name"]: _canonical(columns[f["name"]], f["dtype"]) for f in schema})
 
 
-def frame_from_rows(rows: Sequence[Any], schema: Sequence[Feature]) -> tuple[pd.DataFrame, int]:
+def frame_from_rows(rows: Sequence[Any], schema: Schema) -> tuple["pd.DataFrame", int]:
     """Build the canonical frame from JSON rows: lists in the schema's order, or records.
 
     Returns:
@@ -60,29 +63,40 @@ def frame_from_rows(rows: Sequence[Any], schema: Sequence[Feature]) -> tuple[pd.
     Raises:
         RowError: at the first value that does not fit. None is a missing value, never an error.
     """
-    names = [feature["name"] for feature in schema]
-    known, ignored, values = set(names), 0, []
-    for number, row in enumerate(rows):
-        if isinstance(row, dict):
-            missing = [name for name in names if name not in row]
-            if missing:
-                raise RowError(number, missing[0], None, "a value, or null",
-                               f"row {number}: column {missing[0]!r} is missing; "
-                               "send null for no value")
-            ignored += len(row.keys() - known)
-            values.append([row[name] for name in names])
-        elif isinstance(row, list) and len(row) == len(names):
-            values.append(row)
-        else:
-            raise RowError(number, None, row, f"a record or a list of {len(names)} values")
-    columns = {}
+    found, ignored = Reader(schema).read(rows)
+    return found.frame(), ignored
+
+
+def check_row(number: int, row: Any, names: Sequence[str]) -> None:
+    """Refuse a row that is neither a list of as many values nor a record with every name.
+
+    Raises:
+        RowError: saying which row, and what is missing.
+    """
+    if isinstance(row, dict):
+        missing = [name for name in names if name not in row]
+        if missing:
+            raise RowError(number, missing[0], None, "a value, or null",
+                           f"row {number}: column {missing[0]!r} is missing; "
+                           "send null for no value")
+    elif not isinstance(row, list) or len(row) != len(names):
+        raise RowError(number, None, row, f"a record or a list of {len(names)} values")
+
+
+def check_values(rows: Sequence[Sequence[Any]], schema: Schema) -> None:
+    """Refuse the first value, column by column, that does not fit its feature.
+
+    Raises:
+        RowError: saying which row and column.
+    """
     for position, feature in enumerate(schema):
-        column = [row[position] for row in values]
-        columns[feature["name"]] = _checked(column, feature)
-    return canonical_frame(columns, schema), ignored
+        for number, row in enumerate(rows):
+            value = row[position]
+            if value is not None and not _fits(value, feature["dtype"]):
+                raise RowError(number, feature["name"], value, EXPECTED[feature["dtype"]])
 
 
-def draw_rows(schema: Sequence[Feature], count: int, seed: int) -> list[dict[str, Any]]:
+def draw_rows(schema: Schema, count: int, seed: int) -> list[dict[str, Any]]:
     """Draw rows from the schema alone, never from anybody's data; private features stay missing.
 
     The first row is typical, the second all missing, the third all unseen or out of range; the
@@ -96,7 +110,7 @@ def draw_rows(schema: Sequence[Feature], count: int, seed: int) -> list[dict[str
     return rows[:count]
 
 
-def example_row(schema: Sequence[Feature]) -> dict[str, Any]:
+def example_row(schema: Schema) -> dict[str, Any]:
     """A typical row as JSON values: medians and the most frequent categories."""
     return {feature["name"]: _typical(feature) for feature in schema}
 
@@ -109,7 +123,8 @@ def short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _canonical(values: Any, dtype: str) -> pd.Series:
+def _canonical(values: Any, dtype: str) -> "pd.Series":
+    import pandas as pd
     if dtype == "text":
         return pd.Series(np.asarray(values, dtype=object), dtype="str")
     if dtype == "date":
@@ -118,32 +133,20 @@ def _canonical(values: Any, dtype: str) -> pd.Series:
     return pd.Series(np.where(np.isfinite(numbers), numbers, np.nan))
 
 
-def _checked(column: list[Any], feature: Feature) -> Any:
-    dtype, name = feature["dtype"], feature["name"]
-    for number, value in enumerate(column):
-        if value is not None and not _fits(value, dtype):
-            raise RowError(number, name, value, EXPECTED[dtype])
-    if dtype == "date":
-        return np.array(["NaT" if value is None else value for value in column],
-                        dtype="datetime64[us]")
-    if dtype == "text":
-        return column
-    return np.array([np.nan if value is None else value for value in column], dtype=np.float64)
-
-
 def _fits(value: Any, dtype: str) -> bool:
     if dtype == "text":
         return isinstance(value, str)
     if dtype == "boolean":
         return isinstance(value, bool)
     if dtype == "date":
-        return isinstance(value, str) and _is_date(value)
+        return isinstance(value, str) and is_date(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     return abs(value) <= 1.7976931348623157e308  # larger integers don't fit a float64; NaN neither
 
 
-def _is_date(text: str) -> bool:
+def is_date(text: str) -> bool:
+    """Whether a text is a day or moment of the years 1 to 9999, without a zone."""
     if not DATE.fullmatch(text):
         return False
     try:

@@ -10,9 +10,10 @@ those that are used. A hash beside a file stops accidents, not somebody who can 
 
 import hashlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -24,7 +25,9 @@ from mlmonkey.golden import Prediction, golden_difference, moved_versions, predi
 from mlmonkey.metadata import misfit
 from mlmonkey.model_files import deserialize
 from mlmonkey.names import ModelId, composed, owner_of, parse_identifier
+from mlmonkey.rows import Rows
 from mlmonkey.sealed import SEAL, is_intact, read_json, read_regular, sealed
+from mlmonkey.serving import Form, Functions
 
 FORMATS = {".skops": "skops", ".joblib": "joblib"}
 REFUSED = {".pkl": "a pickle runs code when it is opened", ".pt": "it is a pickle inside",
@@ -33,11 +36,22 @@ REFUSED = {".pkl": "a pickle runs code when it is opened", ".pt": "it is a pickl
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model whose bytes and numbers have been checked, with its metadata."""
+    """A model whose bytes and numbers have been checked, with its metadata.
+
+    Args:
+        form: the serving form, which then answers; None where the estimator does.
+        open_estimator: reads what was trained, for which scikit-learn is needed.
+    """
 
     identifier: ModelId
     metadata: dict[str, Any]
-    estimator: Any
+    form: Form | None
+    open_estimator: Callable[[], Any]
+
+    @cached_property
+    def estimator(self) -> Any:
+        """What was trained."""
+        return self.open_estimator()
 
     @property
     def classes(self) -> list[Any] | None:
@@ -45,9 +59,11 @@ class LoadedModel:
         classes: list[Any] | None = self.metadata["target"].get("classes")
         return classes
 
-    def predict(self, frame: Any) -> Prediction:
-        """Predict for a canonical frame (n, features); see mlmonkey.schema."""
-        return predict_with(self.estimator, frame)
+    def predict(self, rows: Rows) -> Prediction:
+        """Predict for canonical rows; see mlmonkey.rows."""
+        if self.form is None:
+            return predict_with(self.estimator, rows.frame())
+        return self.form.predict(rows)
 
 
 @dataclass(frozen=True)
@@ -59,12 +75,14 @@ class ModelStore:
         metadata: folder of the metadata JSON files, and nothing else.
         trusted: types of our own that a skops file may name; lives in code, never beside a model.
         code: role -> path of project text that a model may be tied to (such as `features`).
+        functions: gives a function of the project's features by its name.
     """
 
     models: Path
     metadata: Path
     trusted: Sequence[str] = ()
     code: Mapping[str, Path] | None = None
+    functions: Functions | None = None
 
     def identifiers(self) -> list[ModelId]:
         """Every complete model, by name, then by version."""
@@ -183,14 +201,23 @@ class ModelStore:
     def load(self, identifier: ModelId, replay: bool = True) -> LoadedModel:
         """Load a model after checking its bytes, and replay its golden rows.
 
+        Its serving form where it has one: then neither pandas nor scikit-learn is imported.
+
         Raises:
             UserError: naming the file, when anything differs from what training recorded.
         """
         metadata, contents = self.check(identifier)
         artifact = next(each for each in metadata["artifacts"] if each["role"] == "model")
-        estimator = deserialize(contents["model"], artifact["format"], self.trusted,
-                                artifact["file"])
-        model = LoadedModel(identifier, metadata, estimator)
+
+        def opened(content: bytes | None = None) -> Any:
+            return deserialize(content or self.check(identifier)[1]["model"], artifact["format"],
+                               self.trusted, artifact["file"])
+        if "serving" in contents:
+            form = self._read_form(contents["serving"], identifier)
+            model = LoadedModel(identifier, metadata, form, opened)
+        else:
+            estimator = opened(contents["model"])
+            model = LoadedModel(identifier, metadata, None, lambda: estimator)
         if replay:
             self.replay(model)
         return model
@@ -216,7 +243,7 @@ class ModelStore:
         Raises:
             UserError: when a label, or a number beyond 1e-9 relative, differs from training.
         """
-        difference = golden_difference(model.estimator, model.metadata["golden"],
+        difference = golden_difference(model.predict, model.metadata["golden"],
                                        model.metadata["schema"])
         if difference:
             moved = moved_versions(model.metadata)
@@ -256,6 +283,15 @@ class ModelStore:
             raise UserError(f"{path} is damaged or not the trained file: its sha256 differs from "
                             f"the one in {self.metadata_path(identifier)}; {again}")
         return content
+
+    def _read_form(self, content: bytes, identifier: ModelId) -> Form:
+        """The serving form in bytes that were vouched for."""
+        try:
+            return Form(content, self.functions)
+        except Exception as error:  # sound bytes, so other versions: whatever they raise
+            raise UserError(f"the serving form of {identifier} can't be opened with the libraries "
+                            f"installed here ({' '.join(str(error).split())[:200]}); train anew: "
+                            "make train") from None
 
     def _check_code(self, identifier: ModelId, contents: Mapping[str, bytes]) -> None:
         for role, path in (self.code or {}).items():

@@ -10,33 +10,35 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
+
+from mlmonkey.rows import Rows
 
 ALMOST_ALL = 0.95  # share of a column's values that its listed categories must make up
 
 
-def find_unusual(frame: pd.DataFrame, metadata: Mapping[str, Any]) -> list[list[dict[str, str]]]:
-    """Per row of a canonical frame (n, features) a list of {"column", "reason"}, often empty."""
-    found: list[list[dict[str, str]]] = [[] for _ in range(len(frame))]
+def find_unusual(rows: Rows, metadata: Mapping[str, Any]) -> list[list[dict[str, str]]]:
+    """Per row of n canonical ones a list of {"column", "reason"}, often empty."""
+    found: list[list[dict[str, str]]] = [[] for _ in range(len(rows))]
     for feature in metadata["schema"]:
         if feature.get("private"):
             continue
-        for rows, reason in _reasons(frame[feature["name"]], feature, metadata):
-            for row in np.flatnonzero(rows):
+        for odd, reason in _reasons(rows.column(feature["name"]), feature, metadata):
+            for row in np.flatnonzero(odd):
                 found[row].append({"column": feature["name"], "reason": reason})
     return found
 
 
-def _reasons(column: pd.Series, feature: Mapping[str, Any],
+def _reasons(column: np.ndarray, feature: Mapping[str, Any],
              metadata: Mapping[str, Any]) -> Iterator[tuple[Any, str]]:
     """Which rows (n,) are unusual, and why."""
-    present = column.notna().to_numpy()
+    present = column == column  # NaN and NaT are not
     if feature["missing_share"] == 0:
         yield ~present, "missing"
     if feature["dtype"] == "text":
         listed = feature["categories"]
         values = (1 - feature["missing_share"]) * metadata["data"]["rows"]["dataset"]
-        other = present & ~column.isin([each["value"] for each in listed]).to_numpy()
+        known = {each["value"] for each in listed}
+        other = present & np.array([value not in known for value in column], dtype=bool)
         if len(listed) == feature["distinct"]:
             yield other, "never seen"
         elif sum(each["count"] for each in listed) >= ALMOST_ALL * values:
@@ -47,8 +49,8 @@ def _reasons(column: pd.Series, feature: Mapping[str, Any],
         low, high = feature["minimum"], feature["maximum"]
         for rows, word, end in ((column < _as_value(low), "below", low),
                                 (column > _as_value(high), "above", high)):
-            yield rows.to_numpy(), ("never seen" if feature["dtype"] == "boolean" else
-                                    f"{word} {int(end) if feature['dtype'] == 'integer' else end}")
+            yield rows, ("never seen" if feature["dtype"] == "boolean" else
+                         f"{word} {int(end) if feature['dtype'] == 'integer' else end}")
 
 
 def _as_value(end: Any) -> Any:

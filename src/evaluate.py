@@ -48,7 +48,7 @@ def main(config: Config) -> None:
     for batch, truth in labelled_batches(config, model.metadata):
         known = usable(batch, truth, target, counts)
         if known.any():
-            answer = model.predict(batch.X[known])
+            answer = model.predict(batch.X.take(known))
             labels.append(as_labels(truth[known], target))
             answers.append(answer.labels)
             probabilities.append(answer.probabilities)

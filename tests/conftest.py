@@ -20,6 +20,7 @@ from mlmonkey.files import lock, write_json
 from mlmonkey.metadata import validate
 from mlmonkey.sealed import sealed
 from mlmonkey.store import ModelStore
+from src.helpers.datasets import feature_function
 from src.model.trusted import TRUSTED
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -129,7 +130,7 @@ def trained_copy(trained: Path, tmp_path: Path) -> Path:
 def store(trained: Path, tmp_path: Path) -> ModelStore:
     """The trained models in a folder of their own, to be changed."""
     models = Path(shutil.copytree(trained / "models", tmp_path / "models"))
-    return ModelStore(models, models / "metadata", TRUSTED)
+    return ModelStore(models, models / "metadata", TRUSTED, functions=feature_function)
 
 
 def edit_sealed(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:

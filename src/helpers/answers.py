@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mlmonkey.conformal import widen
+from mlmonkey.rows import Rows
 from mlmonkey.store import LoadedModel
 from mlmonkey.unusual import find_unusual
 from src.helpers.batches import Batch
@@ -45,7 +46,7 @@ class Answers:
                 fine = batch.errors == ""
                 answers = {name: self._empty(name, len(fine)) for name in self.types}
                 if fine.any():
-                    for name, values in self._answer(batch.X[fine]).items():
+                    for name, values in self._answer(batch.X.take(fine)).items():
                         answers[name][fine] = values
                 answers["error"] = batch.errors
                 kept = batch.kept.reset_index(drop=True)
@@ -62,7 +63,7 @@ class Answers:
             return np.full(rows, np.nan)
         return np.full(rows, None, dtype=object)
 
-    def _answer(self, X: pd.DataFrame) -> dict[str, Any]:
+    def _answer(self, X: Rows) -> dict[str, Any]:
         found = self.model.predict(X)
         answer: dict[str, Any] = {"prediction": found.labels}
         if self.model.classes:

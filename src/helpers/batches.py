@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mlmonkey.errors import UserError
+from mlmonkey.rows import Rows, rows_from_columns
 from mlmonkey.schema import EXPECTED, canonical_frame
 from src.etl.account import (REASON, ROW_NUMBER, Account, Source, identifier, numbered_sql,
                              open_source, quoted)
@@ -31,9 +32,9 @@ MEMORY_LIMIT = "500MB"  # of DuckDB
 
 
 class Batch(NamedTuple):
-    """Rows in the input's order: X (n, features), error texts (n,) or empty, echoed columns."""
+    """Rows in the input's order: X (n rows), error texts (n,) or empty, echoed columns."""
 
-    X: pd.DataFrame
+    X: Rows
     errors: np.ndarray
     kept: pd.DataFrame
 
@@ -175,7 +176,8 @@ def _read(connection: Any, source: Source, metadata: Mapping[str, Any], echoed: 
         features = {feature["name"]: cells[n] for n, feature in enumerate(schema)}
         names = [target["name"]] if target else echoed
         kept = dict(zip(names, cells[len(schema):]))
-        yield Batch(canonical_frame(features, schema), errors_found.to_numpy(dtype=object),
+        X = rows_from_columns(canonical_frame(features, schema), schema)
+        yield Batch(X, errors_found.to_numpy(dtype=object),
                     pd.DataFrame(kept, index=chunk.index))
 
 

@@ -38,7 +38,8 @@ def choose(config: Config) -> tuple[ModelStore, ModelId]:
         raise UserError(f"--model-path {path} already says which model; leave out --model-name and "
                         "--model-version")
     if path.parent.resolve() != store.models.resolve():
-        store = ModelStore(path.parent, path.parent / "metadata", store.trusted, store.code)
+        store = ModelStore(path.parent, path.parent / "metadata", store.trusted, store.code,
+                           store.functions)
     identifier = store.choose(path=path)
     files = [artifact["file"] for artifact in store.read_metadata(identifier)["artifacts"]]
     if path.name not in files:

@@ -65,10 +65,19 @@ def print_places(metadata: Mapping[str, Any], model: str, page: Path | None) -> 
     seconds = metadata["timings"]["answer 1,000 rows"]
     print(f"  model     {relative(settings.models / file)} ({size / 1e6:.1f} MB; 1,000 rows in "
           f"{seconds:.2f} s)")
+    print(f"  serving   {describe_serving(metadata['serving'])}")
     print(f"  metadata  {relative(settings.metadata / f'{model}.json')}")
     if page:
         print(f"  report    {relative(page)}")
     print(f"  time      {metadata['timings']['total']:.1f} s")
+
+
+def describe_serving(serving: Mapping[str, Any]) -> str:
+    """Which form the endpoint answers with."""
+    if serving["form"]:
+        return (f"compiled; it answers {serving['rows']:,} training rows and "
+                f"{serving['generated']:,} odd ones alike")
+    return f"by scikit-learn, slowly: {serving['reason']}"
 
 
 def print_next(metadata: Mapping[str, Any]) -> None:

@@ -133,4 +133,11 @@ def model_store(settings: Settings | None = None) -> ModelStore:
     from src.settings import ROOT
     settings = settings or load_settings()
     return ModelStore(settings.models, settings.metadata, TRUSTED,
-                      {"features": ROOT / "src" / "model" / "features.py"})
+                      {"features": ROOT / "src" / "model" / "features.py"},
+                      feature_function)
+
+
+def feature_function(name: str) -> Any:
+    """A function of src/model/features.py."""
+    from src.model import features
+    return getattr(features, name)

@@ -25,6 +25,7 @@ from src.helpers.memory import with_row_limit
 from src.helpers.progress import steps
 from src.helpers.recipe import make_recipe
 from src.helpers.tables import Table, check_task, read_training_table, tell_task
+from src.model.gate import make_form
 from src.settings import ROOT, secret_values
 
 GOLDEN_ROWS = 20
@@ -123,14 +124,20 @@ def save(store: ModelStore, identifier: ModelId, model: Any,
     commit = git_commit(ROOT)
     patch = uncommitted_patch(ROOT, PATCH_PATHS, secret_values())
     rows = draw_rows(table.schema, GOLDEN_ROWS, config.seed)
-    golden = {"rows": rows, **golden_outputs(model, rows, table.schema)}
+    golden = {"rows": rows, **golden_outputs(lambda asked: predict_with(model, asked.frame()),
+                                             rows, table.schema)}
     content, file = serialize(model, config.format), f"{identifier}.{config.format}"
     # a model that could not be loaded again must not come into being
     loaded = deserialize(content, config.format, store.trusted, file)
-    if difference := golden_difference(loaded, golden, table.schema):
+    if difference := golden_difference(lambda asked: predict_with(loaded, asked.frame()),
+                                       golden, table.schema):
         raise UserError(f"{recipe.algorithm} gives other numbers when it is loaded again "
                         f"({difference}); nothing was saved; try --format joblib")
     artifacts = [md.write_artifact(store.models, file, "model", config.format, content)]
+    form, serving = make_form(model, table.X, table.schema, store.functions, config.seed)
+    if form:
+        artifacts.append(md.write_artifact(store.models, f"{identifier}.form", "serving", "form",
+                                           form))
     if recipe.functions:
         text = (ROOT / freshness.FEATURES_CODE).read_bytes()
         artifacts.append(md.write_artifact(store.models, f"{identifier}.features.txt", "features",
@@ -162,6 +169,7 @@ def save(store: ModelStore, identifier: ModelId, model: Any,
         "environment": md.environment_block(freshness.pinned(), recipe.threads,
                                             None if patch is None else bool(patch)),
         "config": config.block(), "artifacts": artifacts, "golden": golden,
+        "serving": serving,
         "doctor": done["doctor"],
         "evaluation": without_private(done["evaluation"].block, table),
         "timings": done["clock"].finished(),

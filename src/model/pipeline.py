@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from mlmonkey.errors import UserError
+from mlmonkey.serving import finite
 
 MAX_LEVELS = 100  # of one categorical column; rarer ones share a level
 LARGEST = 1e30  # the forest sums float32 values, which end at 3.4e38
@@ -52,14 +53,14 @@ class ComputedFeatures(TransformerMixin, BaseEstimator):
         from src.model import features
         columns = {name: X[name].to_numpy() for name in X.columns}
         for name in self.functions:
-            with np.errstate(divide="ignore", invalid="ignore"):
+            with np.errstate(all="ignore"):
                 try:
                     new = getattr(features, name)(Columns(columns))
                 except MissingColumn as missing:
                     raise UserError(f"{name} of src/model/features.py needs the column {missing}, "
                                     "which this table lacks; mend FEATURES there, or leave it "
                                     "out: --no-features") from None
-            columns.update({key: _finite(values) for key, values in new.items()})
+            columns.update({key: finite(values) for key, values in new.items()})
         added = {key: values for key, values in columns.items() if key not in X.columns}
         return pd.concat([X, pd.DataFrame(added, index=X.index)], axis=1)
 
@@ -148,9 +149,3 @@ def _for_linear(kinds: dict[str, list[str]]) -> ColumnTransformer:
     return ColumnTransformer([("number", make_pipeline(*numbers), kinds["number"]),
                               ("text", levels, kinds["text"]),
                               ("date", make_pipeline(DateParts(), *numbers), kinds["date"])])
-
-
-def _finite(values: np.ndarray) -> np.ndarray:
-    if values.dtype.kind == "f":
-        return np.where(np.isfinite(values), values, np.nan)
-    return values

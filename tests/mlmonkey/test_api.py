@@ -18,8 +18,9 @@ from threadpoolctl import threadpool_limits
 from werkzeug.test import TestResponse
 
 from mlmonkey.api import create_app
-from mlmonkey.schema import frame_from_rows
+from mlmonkey.rows import Reader
 from mlmonkey.store import LoadedModel, ModelId, ModelStore
+from src.helpers.datasets import feature_function
 from src.model.trusted import TRUSTED
 
 RELEASE = {"model_name": "x", "model_version": 1, "model_location": "models/x-v1.skops",
@@ -40,7 +41,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def models(trained: Path) -> dict[str, LoadedModel]:
     folder = trained / "models"
-    store = ModelStore(folder, folder / "metadata", TRUSTED)
+    store = ModelStore(folder, folder / "metadata", TRUSTED, functions=feature_function)
     return {name: store.load(ModelId(name, 1)) for name in ("iris", "penguins", "cars")}
 
 
@@ -75,8 +76,8 @@ def assert_problem(answer: TestResponse, status: int) -> dict[str, Any]:
 def test_answers_are_the_model_s_own(models: dict[str, LoadedModel],
                                      clients: dict[str, FlaskClient], name: str) -> None:
     model, rows = models[name], models[name].metadata["golden"]["rows"]
-    frame, _ = frame_from_rows(rows, model.metadata["schema"])
-    labels, probabilities = model.predict(frame)
+    read, _ = Reader(model.metadata["schema"]).read(rows)
+    labels, probabilities = model.predict(read)
     body: dict[str, Any] = {"features": rows}
     if model.classes:
         body["probabilities"] = True
@@ -303,7 +304,7 @@ def test_no_model_yet(models: dict[str, LoadedModel]) -> None:
 
 def test_a_fault_of_our_own_is_a_problem_too(models: dict[str, LoadedModel],
                                              caplog: pytest.LogCaptureFixture) -> None:
-    broken = dataclasses.replace(models["iris"], estimator=None)
+    broken = dataclasses.replace(models["iris"], form=None, open_estimator=lambda: None)
     client = create_app(broken, RELEASE).test_client()
     answer = client.post("/predict", json={"features": ROW})
     assert_problem(answer, 500)

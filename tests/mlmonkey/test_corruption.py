@@ -21,7 +21,7 @@ PENGUINS = ModelId("penguins", 1)
 def test_damage_in_200_places_is_refused_by_name(store: ModelStore) -> None:
     files, random = files_of(store), Random(0)
     assert sorted(path.name.removeprefix("penguins-v1") for path in files) == [
-        ".features.txt", ".json", ".patch", ".skops", "current.json"]
+        ".features.txt", ".form", ".json", ".patch", ".skops", "current.json"]
     for path, use in files.items():
         found = campaign(path, use, 40, random)
         assert found.keys() <= {"refused", "said the same"}, (path, found)

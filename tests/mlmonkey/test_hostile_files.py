@@ -26,10 +26,15 @@ from sklearn.preprocessing import FunctionTransformer
 from mlmonkey.errors import UserError
 from mlmonkey.model_files import deserialize
 from mlmonkey.sealed import MOST_JSON
+from mlmonkey.serving import Form
 from mlmonkey.store import ModelId, ModelStore
 from src.model.trusted import TRUSTED
 
 IRIS = ModelId("iris", 1)
+# a form of one step that holds one array
+PROGRAM = json.dumps({"version": 1, "functions": [], "added": {}, "classes": None, "steps": [
+    {"do": "constant", "of": ["rows"], "to": "answer", "with": {"values": {"array": "0.npy"}}}]
+    }).encode()
 
 
 class Payload:
@@ -44,12 +49,16 @@ class Payload:
 
 def name_in_metadata(store: ModelStore, file: str, content: bytes, form: str = "skops",
                      role: str = "model") -> None:
-    """What somebody does who can write both the file and its hash."""
+    """What somebody does who can write both the file and its hash.
+
+    Where it is the model's file, there is no serving form that would answer in its place.
+    """
     artifact = {"role": role, "file": file, "format": form, "size": len(content),
                 "sha256": sha256(content).hexdigest()}
 
     def change(metadata: dict[str, Any]) -> None:
-        kept = [each for each in metadata["artifacts"] if each["role"] != role]
+        gone = {role, "serving"} if role == "model" else {role}
+        kept = [each for each in metadata["artifacts"] if each["role"] not in gone]
         metadata["artifacts"] = [*kept, artifact]
     edit_sealed(store.metadata_path(IRIS), change)
 
@@ -67,7 +76,7 @@ def test_the_payload_tells_when_it_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", [".skops", ".joblib", ".pkl", ".pickle", ".pt", ".safetensors",
-                                    ".onnx", ".features.txt", ".patch", ".json", ""])
+                                    ".onnx", ".form", ".features.txt", ".patch", ".json", ""])
 def test_a_pickle_is_never_opened_whatever_it_is_called(store: ModelStore, tmp_path: Path,
                                                         ending: str) -> None:
     sign = tmp_path / "sign"
@@ -78,6 +87,14 @@ def test_a_pickle_is_never_opened_whatever_it_is_called(store: ModelStore, tmp_p
         refuses(store, "iris-v1.skops")  # in the trained file's place
     name_in_metadata(store, file, content)  # vouched for, as what it is not
     refuses(store, "iris-v1")
+    if ending == ".form":
+        name_in_metadata(store, "iris-v1.skops", (store.models / "iris-v1.skops").read_bytes())
+        for form in (content, packed({"program.json": content}),
+                     packed({"program.json": PROGRAM, "0.npy": content}),
+                     packed({"program.json": PROGRAM, "0.npy": npy_of(Payload(sign))})):
+            (store.models / file).write_bytes(form)
+            name_in_metadata(store, file, form, "form", "serving")
+            refuses(store, "the serving form of iris-v1 can't be opened")
     if ending == ".features.txt":
         name_in_metadata(store, "iris-v1.skops", (store.models / "iris-v1.skops").read_bytes())
         name_in_metadata(store, file, content, "text", "features")
@@ -142,7 +159,7 @@ def test_foreign_types_in_a_skops_file_are_refused(store: ModelStore, tmp_path: 
 def test_the_list_of_trusted_types_is_not_beside_the_model(store: ModelStore) -> None:
     strict = ModelStore(store.models, store.metadata, trusted=())
     with pytest.raises(UserError, match="does not trust: .*src.model.pipeline"):
-        strict.load(IRIS)
+        assert strict.load(IRIS).estimator
 
 
 def packed(members: dict[str, bytes], how: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -156,6 +173,12 @@ def packed(members: dict[str, bytes], how: int = zipfile.ZIP_DEFLATED) -> bytes:
 def in_denial(archive: bytes, size: int) -> bytes:
     """The archive, its members' sizes written as 10 bytes."""
     return archive.replace(struct.pack("<L", size), struct.pack("<L", 10))
+
+
+def npy_of(value: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([value], dtype=object), allow_pickle=True)
+    return buffer.getvalue()
 
 
 def repeated(archive: bytes, times: int) -> bytes:
@@ -184,6 +207,16 @@ def test_a_bomb_is_refused_before_it_fills_the_memory(kind: str) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 20 * 2**20
+
+
+def test_a_form_that_is_a_bomb_is_refused() -> None:
+    for bomb in BOMBS.values():
+        tracemalloc.start()
+        with pytest.raises((ValueError, KeyError, zipfile.BadZipFile)):
+            Form(bomb)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 20 * 2**20
 
 
 @pytest.mark.parametrize("content", [
@@ -279,12 +312,14 @@ import sys
 from collections import Counter
 from pathlib import Path
 models = Path(sys.argv[1])
-from src.helpers.datasets import model_store
+from src.helpers.datasets import feature_function, model_store
+from mlmonkey.serving import Form
 from mlmonkey.store import ModelId, ModelStore
 from src.model.trusted import TRUSTED
 opened = Counter()
 sys.addaudithook(lambda event, about: event == 'open' and opened.update([str(about[0])]))
-ModelStore(models, models / 'metadata', TRUSTED).load(ModelId('penguins', 1))
+ModelStore(models, models / 'metadata', TRUSTED,
+           functions=feature_function).load(ModelId('penguins', 1))
 print(*sorted(f'{n} {Path(name).name}' for name, n in opened.items() if str(models) in name),
       sep='\\n')
 """
@@ -294,8 +329,8 @@ def test_each_file_is_opened_once(store: ModelStore) -> None:
     """So what was hashed is what is parsed, whatever happens to the file meanwhile."""
     done = subprocess.run([sys.executable, "-c", OPENS, str(store.models)], text=True, check=True,
                           capture_output=True, env=clean_environment())
-    assert done.stdout.splitlines() == ["1 penguins-v1.features.txt", "1 penguins-v1.json",
-                                        "1 penguins-v1.skops"]
+    assert done.stdout.splitlines() == ["1 penguins-v1.features.txt", "1 penguins-v1.form",
+                                        "1 penguins-v1.json", "1 penguins-v1.skops"]
 
 
 def test_packed_tables_are_refused_before_they_are_unpacked(trained_copy: Path,

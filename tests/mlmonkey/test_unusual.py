@@ -6,7 +6,8 @@ import duckdb
 import pytest
 from conftest import read_metadata
 
-from mlmonkey.schema import draw_rows, frame_from_rows
+from mlmonkey.rows import Reader
+from mlmonkey.schema import draw_rows
 from mlmonkey.unusual import find_unusual
 from src.etl.profile import profile_columns
 
@@ -34,8 +35,8 @@ def metadata() -> dict[str, Any]:
 
 
 def reasons(metadata: dict[str, Any], **change: Any) -> dict[str, str]:
-    frame, _ = frame_from_rows([USUAL, USUAL | change, USUAL], metadata["schema"])
-    before, found, after = find_unusual(frame, metadata)
+    rows, _ = Reader(metadata["schema"]).read([USUAL, USUAL | change, USUAL])
+    before, found, after = find_unusual(rows, metadata)
     assert before == after == []
     return {each["column"]: each["reason"] for each in found}
 
@@ -62,8 +63,8 @@ def test_several_columns_in_the_schema_s_order(metadata: dict[str, Any]) -> None
 @pytest.mark.parametrize("name", ["iris", "penguins", "cars"])
 def test_the_golden_rows_know_which_of_them_is_strange(trained: Any, name: str) -> None:
     metadata = read_metadata(trained, f"{name}-v1")
-    frame, _ = frame_from_rows(draw_rows(metadata["schema"], 3, 0), metadata["schema"])
-    usual, empty, strange = find_unusual(frame, metadata)
+    rows, _ = Reader(metadata["schema"]).read(draw_rows(metadata["schema"], 3, 0))
+    usual, empty, strange = find_unusual(rows, metadata)
     assert usual == [] and {each["reason"] for each in empty} == {"missing"}
     free_text = {"cars": {"name"}}.get(name, set())  # too many names to be listed
     assert {each["column"] for each in strange} == set(metadata["features"]) - free_text
