@@ -28,6 +28,7 @@ DAY = np.timedelta64(1, "D")
 BOUND = 1e-7  # scikit-learn's: so near to its ends a number counts as the end
 NUMBER = re.compile(r"\s*[$€£¥]?\s*([-+]?\d[\d,' _]*\.?\d*(?:[eE][-+]?\d+)?|[-+]?\.\d+)"
                     r"\s*([^\d\s.,]{0,8})\s*")
+TINY = 1e-7  # probabilities below it count as much: one surprise must not decide
 ZERO_FIRST = re.compile(r"0\d")
 
 Functions = Callable[[str], Callable[[Any], Mapping[str, np.ndarray]]]
@@ -177,13 +178,22 @@ def date_parts(dates: np.ndarray) -> np.ndarray:
 
 
 def levels(texts: Sequence[Any], columns: Sequence[int], known: Sequence[Mapping[str, int]],
-           strip: bool) -> np.ndarray:
-    """Places (n, columns) of texts among the known ones; then come missing, then unseen."""
+           strip: bool, fold: Sequence[bool]) -> np.ndarray:
+    """Places (n, columns) of texts among the known ones; then come missing, then unseen.
+
+    Args:
+        strip: blanks around a text don't count. fold: nor does its case, column by column.
+    """
     found = np.empty((len(texts[columns[0]]) if columns else 0, len(columns)), dtype=np.intp)
     for place, (column, levels) in enumerate(zip(columns, known, strict=True)):
         missing, unseen, get = len(levels), len(levels) + 1, levels.get
-        found[:, place] = [get(text.strip() if strip else text, unseen)
-                           if isinstance(text, str) else missing for text in texts[column]]
+        values = texts[column]
+        if strip:
+            values = [text.strip() if isinstance(text, str) else text for text in values]
+        if fold[place]:
+            values = [text.lower() if isinstance(text, str) else text for text in values]
+        found[:, place] = [get(text, unseen) if isinstance(text, str) else missing
+                           for text in values]
     return found
 
 
@@ -199,6 +209,38 @@ def one_hot(found: np.ndarray, columns: np.ndarray, starts: np.ndarray, position
     block = np.zeros((len(found), width + 1))
     block[np.arange(len(found))[:, None], positions.take(found[:, columns] + starts)] = 1
     return block[:, :width]
+
+
+def letter_groups(texts: Sequence[Any], column: int, length: int) -> list[list[str]]:
+    """Of each text the groups of two to four letters in its words, blanks around them included.
+
+    Args:
+        length: characters of a text that are looked at.
+    """
+    return [_groups(text[:length] if isinstance(text, str) else "") for text in texts[column]]
+
+
+def _groups(text: str) -> list[str]:
+    groups = []
+    for word in (text or "-").lower().split():
+        word = f" {word} "
+        for size in range(2, 1 + min(4, len(word))):
+            groups += [word[start:start + size] for start in range(len(word) - size + 1)]
+    return groups
+
+
+def topics(groups: Sequence[Sequence[str]], known: Mapping[str, int], weights: np.ndarray,
+           parts: np.ndarray) -> np.ndarray:
+    """Weights of letter groups (TF-IDF), condensed to a few numbers per text."""
+    block = np.zeros((len(groups), parts.shape[1]))
+    for row, each in enumerate(groups):
+        places = [known[group] for group in each if group in known]
+        if places:
+            columns, counts = np.unique(places, return_counts=True)
+            weight = (np.log(counts.astype(np.float64)) + 1) * weights[columns]
+            weight /= np.sqrt(np.cumsum(weight * weight)[-1])
+            block[row] = (weight[:, None] * parts[columns]).sum(axis=0)
+    return block
 
 
 # ---- steps: numbers made ready ------------------------------------------------------------------
@@ -352,10 +394,44 @@ def first_column(block: np.ndarray) -> np.ndarray:
     return block[:, 0]
 
 
+def spread_classes(block: np.ndarray, columns: np.ndarray, width: int) -> np.ndarray:
+    """Probabilities of some classes among all; those of the others are 0."""
+    made = np.zeros((len(block), width))
+    made[:, columns] = block
+    return made
+
+
+def mean(*blocks: np.ndarray) -> np.ndarray:
+    """Mean of what the folds say."""
+    return np.asarray(np.mean(blocks, axis=0))
+
+
+def blend(*answers: np.ndarray, shares: Sequence[float], temperatures: Sequence[float],
+          last: float) -> np.ndarray:
+    """Shares of probabilities (n, classes), each made bolder or more careful, then all together."""
+    blended = sum(share * tempered(answer, each)
+                  for share, answer, each in zip(shares, answers, temperatures, strict=True))
+    return tempered(np.asarray(blended), last)
+
+
+def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities (n, classes) made bolder (below 1) or more careful (above 1)."""
+    powers = np.clip(probabilities, TINY, 1) ** (1 / temperature)
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def weigh(*answers: np.ndarray, shares: Sequence[float], mean: float,
+          deviation: float) -> np.ndarray:
+    """Shares of numbers (n,), back in the unit of the target."""
+    blended = sum(share * answer for share, answer in zip(shares, answers, strict=True))
+    return np.asarray(mean + deviation * blended)
+
+
 STEPS: dict[str, Callable[..., Any]] = {step.__name__: step for step in (
     take, read_numbers, without_tiny, clip, empty, date_parts, levels, look_up, one_hot, fill,
     is_missing, scale, spread, beside, single, trees, leaves, divide, linear, constant, sigmoid,
-    softmax, exponential, first_column)}
+    softmax, exponential, first_column, letter_groups, topics, spread_classes, mean, blend,
+    weigh)}
 
 
 def _session(content: bytes) -> Any:

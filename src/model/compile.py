@@ -43,8 +43,7 @@ class Program:
     Args:
         schema: the features.
         added: kind -> names of computed columns.
-        texts: names of the columns of text that are categories; `known` of each its levels.
-        strip: blanks around a level don't count.
+        added: kind -> names of computed columns.
     """
 
     def __init__(self, schema: Schema, added: Mapping[str, list[str]]) -> None:
@@ -74,8 +73,20 @@ class Program:
         self.steps.append({"do": do, "of": list(of), "to": to, "with": given})
         return to
 
-    def know(self, encoders: Iterable[tuple[Any, Sequence[str]]], strip: bool) -> None:
-        """Gather the levels that encoders know, and add the step that finds their places."""
+    def take(self, kind: str, columns: Sequence[str]) -> str:
+        """Some columns of the table, all of a kind."""
+        places = [self.names[kind].index(name) for name in columns]
+        if places == list(range(len(self.names[kind]))):
+            return f"{kind}s"
+        return self.add("take", f"{kind}s", columns=np.array(places))
+
+    def know(self, encoders: Iterable[tuple[Any, Sequence[str]]], strip: bool = False,
+             folded: Sequence[str] = ()) -> None:
+        """Gather the levels that encoders know, and add the step that finds their places.
+
+        Args:
+            strip: blanks around a level don't count; of the columns `folded`, nor does its case.
+        """
         levels: dict[str, dict[str, int]] = {}
         for encoder, columns in encoders:
             for name, values in zip(columns, encoder.categories_, strict=True):
@@ -86,6 +97,7 @@ class Program:
         self.texts, self.known = list(levels), list(levels.values())
         if levels:
             self.add("levels", "texts", to="levels", known=self.known, strip=strip,
+                     fold=[name in folded for name in self.texts],
                      columns=[self.names["text"].index(name) for name in self.texts])
 
     def finish(self, functions: Sequence[str], classes: Any) -> bytes:
@@ -116,12 +128,13 @@ def compile_form(model: Any, X: pd.DataFrame, schema: Schema) -> tuple[bytes, "P
                       {"number": [], "date": [], "text": []})
     estimator = steps["model"]
     if type(estimator).__name__ in ("PortfolioClassifier", "PortfolioRegressor"):
-        raise NoForm("a portfolio has no serving form yet")
+        from src.model.compile_portfolio import add_portfolio
+        add_portfolio(program, estimator)
     else:
         if "columns" not in steps:
             raise NoForm(f"{type(estimator).__name__} takes the table as it is")
         encoders = fitted(steps["columns"])
-        program.know(level_encoders(encoders), strip=False)
+        program.know(level_encoders(encoders))
         parts = [part for encoder, columns in encoders
                  for part in encode(program, encoder, columns, None)]
         add_estimator(program, estimator, parts, to="answer")
@@ -154,8 +167,10 @@ def level_encoders(encoders: Iterable[tuple[Any, list[str]]]) -> list[tuple[Any,
 
 
 def steps_of(encoder: Any) -> list[Any]:
-    """The steps of a small pipeline, or the encoder alone."""
-    return [step for _, step in encoder.steps] if hasattr(encoder, "steps") else [encoder]
+    """The steps of a small pipeline, those of pipelines in it too, or the encoder alone."""
+    if not hasattr(encoder, "steps"):
+        return [encoder]
+    return [each for _, step in encoder.steps for each in steps_of(step)]
 
 
 def encode(program: Program, encoder: Any, columns: list[str],
@@ -171,20 +186,13 @@ def encode(program: Program, encoder: Any, columns: list[str],
     if typed is not None:
         block, sources = typed.block, typed.sources
     elif type(steps[0]).__name__ == "DateParts":
-        block = _taken(program, "date", columns)
+        block = program.take("date", columns)
         sources = [source for name in columns for source in ((name, "day"), *[None] * 4)]
     else:
-        block, sources = _taken(program, "number", columns), [(name, "number") for name in columns]
+        block, sources = program.take("number", columns), [(name, "number") for name in columns]
     for step in steps:
         block, sources = add_step(program, step, block, sources)
     return [Part(block, sources, [])]
-
-
-def _taken(program: Program, kind: str, columns: list[str]) -> str:
-    places = [program.names[kind].index(name) for name in columns]
-    if places == list(range(len(program.names[kind]))):
-        return f"{kind}s"
-    return program.add("take", f"{kind}s", columns=np.array(places))
 
 
 def add_step(program: Program, step: Any, block: str,

@@ -3,7 +3,6 @@
 TypedColumns decides once; the encoders are fitted inside each fold.
 """
 
-import re
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (OneHotEncoder, OrdinalEncoder, QuantileTransformer,
                                    StandardScaler, TargetEncoder)
 
+from mlmonkey.serving import read_number
 from src.model.pipeline import LARGEST, DateParts, TreeNumbers
 
 ALMOST_ALL = 0.95  # share of values that must read as numbers; the rest becomes missing
@@ -32,10 +32,7 @@ QUANTILES = 200  # by which numbers are spread for the linear model
 LETTER_GROUPS = 5000  # of two to four letters, the most frequent ones
 TOPICS = 30  # numbers that text is condensed to, at most
 SMALLEST = 1e-290  # a difference between smaller numbers is nothing to divide by
-NUMBER = re.compile(r"\s*[$€£¥]?\s*([-+]?\d[\d,' _]*\.?\d*(?:[eE][-+]?\d+)?|[-+]?\.\d+)"
-                    r"\s*([^\d\s.,]{0,8})\s*")
 ROW_NUMBER = "a row number"
-ZERO_FIRST = re.compile(r"0\d")
 
 
 class TypedColumns(TransformerMixin, BaseEstimator):
@@ -173,10 +170,9 @@ def read_numbers(column: pd.Series) -> tuple[np.ndarray, float]:
         The numbers, and the share of the most frequent unit among those read.
     """
     levels, places = np.unique(column.fillna("").to_numpy(dtype=str), return_inverse=True)
-    found = [None if ZERO_FIRST.match(level) else NUMBER.fullmatch(level) for level in levels]
-    values = np.array([float(re.sub("[,' _]", "", match[1])) if match else np.nan
-                       for match in found] or [np.nan])
-    units = pd.Series([match[2] if match else None for match in found], dtype=object)
+    found = [read_number(level) for level in levels]
+    values = np.array([value for value, _ in found] or [np.nan])
+    units = pd.Series([unit for _, unit in found], dtype=object)
     counts = units.iloc[places].value_counts()
     return values[places], float(counts.iloc[0] / counts.sum()) if len(counts) else 0.0
 

@@ -19,7 +19,8 @@ from src.model.compile import NoForm, compile_form
 
 TOLERANCE = 1e-12  # of probabilities, and of numbers relative to their size above 1
 MOST_ROWS = 200_000  # of the training table, drawn with the seed where there are more
-MOST_ODD = 20_000  # generated rows
+ODD_ROWS = (2_000, 20_000)  # generated: as many as the table has, within these limits
+ALL_ODD = 200  # rows that are odd in every column
 AT_ONCE = 20_000  # rows answered together
 NUMBERS = [np.nan, 0.0, -0.0, 1.0, -1.0, 5e-324, 1e-300, -1e-300, 1e30, np.nextafter(1e30, 2e30),
            -1e30, 1e300, -1e300, 1.7976931348623157e308, -1.7976931348623157e308]
@@ -41,7 +42,7 @@ def make_form(model: Any, X: pd.DataFrame, schema: Schema, functions: Functions 
         content, program = compile_form(model, X, schema)
         random = np.random.default_rng(seed)
         rows = np.sort(random.permutation(len(X))[:MOST_ROWS])
-        odd = odd_rows(X, schema, program.edges, random)
+        odd = odd_rows(X, schema, program.edges, random, int(np.clip(len(X), *ODD_ROWS)))
         form = Form(content, functions)
         for frame in (X.iloc[rows], odd):
             for start in range(0, len(frame), AT_ONCE):
@@ -88,18 +89,17 @@ def difference(want: Prediction, got: Prediction) -> str:
 
 
 def odd_rows(X: pd.DataFrame, schema: Schema, edges: dict[tuple[str, str], list[np.ndarray]],
-             random: np.random.Generator) -> pd.DataFrame:
-    """Rows of the table with one odd value each, then rows of odd values only."""
+             random: np.random.Generator, most: int) -> pd.DataFrame:
+    """At most so many rows of the table with one odd value each, then some of odd values only."""
     values = {each["name"]: odd_values(X[each["name"]], each["dtype"], edges, random,
-                                       max(50, MOST_ODD // len(schema))) for each in schema}
-    places = {name: len(each) for name, each in values.items()}
-    count = min(sum(places.values()), MOST_ODD)
-    base = X.iloc[random.integers(0, len(X), count + 200)]
+                                       max(50, most // len(schema))) for each in schema}
+    count = min(sum(map(len, values.values())), most)
+    base = X.iloc[random.integers(0, len(X), count + ALL_ODD)]
     columns, start = {}, 0
     for name, odd in values.items():
         column = base[name].to_numpy().copy()
         column[start:start + len(odd)] = odd[:max(0, count - start)]
-        column[count:] = odd[random.integers(0, len(odd), 200)]
+        column[count:] = odd[random.integers(0, len(odd), ALL_ODD)]
         columns[name], start = column, start + len(odd)
     return canonical_frame(columns, schema)
 

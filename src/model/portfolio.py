@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import has_fit_parameter
 
 from mlmonkey.errors import UserError
+from mlmonkey.serving import TINY, blend, tempered
 from src.model.encodings import MEAN_FOLDS, TypedColumns, for_linear, for_trees
 
 MEMBERS = ("boosting", "extra trees", "linear")
@@ -33,7 +34,6 @@ BOOSTING_TREES = 1500  # at most in each fold: every round grows one per class
 FEWEST_ROUNDS = 30  # with fewer, of more classes than they are for, boosting is left out
 MEAN_CLASSES = 5  # with more, levels have no target means: a column per class buries the others
 DOUBT = 200  # rows with which a temperature is moved half the way
-TINY = 1e-7  # probabilities below it count as much: one surprise must not decide
 WORTH = 0.005  # share of the loss that a member must save, or one standard error, to be kept
 
 Answers = Mapping[str, np.ndarray]
@@ -384,20 +384,14 @@ def greedy_weights(answers: Answers, y: np.ndarray, losses: Callable[..., np.nda
 def mix(answers: Answers, weights: Mapping[str, float],
         temperatures: Mapping[str, float]) -> np.ndarray:
     """Blended probabilities (n, classes); the temperature called "" is that of the blend."""
-    blended = sum(weights[name] * tempered(answers[name], temperatures[name]) for name in weights)
-    return tempered(np.asarray(blended), temperatures[""])
+    return blend(*[answers[name] for name in weights], shares=list(weights.values()),
+                 temperatures=[temperatures[name] for name in weights], last=temperatures[""])
 
 
 def best_temperature(y: np.ndarray, probabilities: np.ndarray) -> float:
     """The temperature that loses least, nearer to 1 the fewer rows say so."""
     best = min(TEMPERATURES, key=lambda each: log_losses(y, tempered(probabilities, each)).mean())
     return float(best ** (len(y) / (len(y) + DOUBT)))
-
-
-def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities (n, classes) made bolder (below 1) or more careful (above 1)."""
-    powers = np.clip(probabilities, TINY, 1) ** (1 / temperature)
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def log_losses(y: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
