@@ -20,6 +20,7 @@ from src.model.compile import NoForm, compile_form
 TOLERANCE = 1e-12  # of probabilities, and of numbers relative to their size above 1
 MOST_ROWS = 200_000  # of the training table, drawn with the seed where there are more
 ODD_ROWS = (2_000, 20_000)  # generated: as many as the table has, within these limits
+FEWEST = 20  # for each column: all that is odd in itself
 ALL_ODD = 200  # rows that are odd in every column
 AT_ONCE = 20_000  # rows answered together
 NUMBERS = [np.nan, 0.0, -0.0, 1.0, -1.0, 5e-324, 1e-300, -1e-300, 1e30, np.nextafter(1e30, 2e30),
@@ -90,15 +91,20 @@ def difference(want: Prediction, got: Prediction) -> str:
 
 def odd_rows(X: pd.DataFrame, schema: Schema, edges: dict[tuple[str, str], list[np.ndarray]],
              random: np.random.Generator, most: int) -> pd.DataFrame:
-    """At most so many rows of the table with one odd value each, then some of odd values only."""
-    values = {each["name"]: odd_values(X[each["name"]], each["dtype"], edges, random,
-                                       max(50, most // len(schema))) for each in schema}
-    count = min(sum(map(len, values.values())), most)
+    """Rows of the table with one odd value each, then some of odd values only.
+
+    Args:
+        most: about so many; at least FEWEST for each column.
+    """
+    share = max(FEWEST, most // len(schema))
+    values = {each["name"]: odd_values(X[each["name"]], each["dtype"], edges, random, share)[:share]
+              for each in schema}
+    count = sum(map(len, values.values()))
     base = X.iloc[random.integers(0, len(X), count + ALL_ODD)]
     columns, start = {}, 0
     for name, odd in values.items():
         column = base[name].to_numpy().copy()
-        column[start:start + len(odd)] = odd[:max(0, count - start)]
+        column[start:start + len(odd)] = odd
         column[count:] = odd[random.integers(0, len(odd), ALL_ODD)]
         columns[name], start = column, start + len(odd)
     return canonical_frame(columns, schema)
