@@ -60,7 +60,7 @@ class Rows:
     def take(self, rows: Any) -> "Rows":
         """Some rows, by a mask (n,), a slice or numbers."""
         return Rows(self.schema, self.numbers[rows], self.dates[rows],
-                    [as_objects(texts)[rows] for texts in self.texts])
+                    [np.asarray(texts, dtype=object)[rows] for texts in self.texts])
 
 
 def rows_from_columns(columns: Mapping[str, Any], schema: Schema) -> Rows:
@@ -114,6 +114,8 @@ class Reader:
         self.by_name = {kind: _picker(names) for kind, names in wanted.items()}
         self.by_place = {kind: _picker([self.names.index(name) for name in names])
                          for kind, names in wanted.items()}
+        if wanted["number"] == self.names:  # a list of nothing but numbers, as it comes
+            self.by_place["number"] = lambda row: row
         self.wanted = wanted
 
     def read(self, rows: Sequence[Any]) -> tuple[Rows, int]:
@@ -147,20 +149,16 @@ class Reader:
     def _convert(self, rows: Sequence[Any], pick: Mapping[str, Callable[[Any], Any]]) -> Rows:
         """Raises whatever comes first when a value does not fit; never lets one pass."""
         wanted = self.wanted
-        numbers = np.empty((len(rows), len(wanted["number"])))
-        if wanted["number"]:
-            picked = list(map(pick["number"], rows))
-            if wanted["checked"]:
-                checked = (picked if len(wanted["checked"]) == len(wanted["number"])
-                           else map(pick["checked"], rows))
-                _require(set(map(type, chain.from_iterable(checked))) <= NUMBERS)
-            if wanted["boolean"]:
-                values = chain.from_iterable(map(pick["boolean"], rows))
-                _require(set(map(type, values)) <= BOOLEANS)
-            numbers = np.array(picked, dtype=np.float64).reshape(numbers.shape)
-            if not np.isfinite(numbers).all():
-                _require(all(picked[row][place] is None
-                             for row, place in np.argwhere(~np.isfinite(numbers)).tolist()))
+        flat: list[Any] = list(chain.from_iterable(map(pick["number"], rows)))
+        if wanted["boolean"]:
+            _require(set(map(type, chain.from_iterable(map(pick["boolean"], rows)))) <= BOOLEANS)
+            _require(set(map(type, chain.from_iterable(map(pick["checked"], rows)))) <= NUMBERS)
+        else:
+            _require(set(map(type, flat)) <= NUMBERS)
+        numbers = np.array(flat, dtype=np.float64)
+        if not np.isfinite(numbers).all():
+            _require(all(flat[place] is None for place in np.flatnonzero(~np.isfinite(numbers))))
+        numbers = numbers.reshape(len(rows), len(wanted["number"]))
         dates = np.empty((len(rows), len(wanted["date"])), dtype="M8[us]")
         if wanted["date"]:
             from mlmonkey.schema import is_date

@@ -23,6 +23,7 @@ from mlmonkey.rows import Rows, as_objects
 
 VERSION = 1
 PROGRAM, TREES = "program.json", "trees.onnx"
+MOST_AT_ONCE = 8192  # rows that go through all steps together: what they need stays small
 AT_ONCE = 1024  # rows whose leaves are looked up together
 DAY = np.timedelta64(1, "D")
 BOUND = 1e-7  # scikit-learn's: so near to its ends a number counts as the end
@@ -73,6 +74,12 @@ class Form:
 
     def predict(self, rows: Rows) -> Prediction:
         """Labels and probabilities; the label is the most probable class."""
+        if len(rows) > MOST_AT_ONCE:
+            parts = [self.predict(rows.take(slice(start, start + MOST_AT_ONCE)))
+                     for start in range(0, len(rows), MOST_AT_ONCE)]
+            labels, probabilities = zip(*parts)
+            return Prediction(np.concatenate(labels), None if self.classes is None
+                              else np.concatenate(probabilities))
         blocks: dict[str, Any] = {"numbers": rows.numbers, "dates": rows.dates,
                                   "texts": rows.texts, "rows": len(rows)}
         with np.errstate(all="ignore"):  # infinities are looked after where they matter

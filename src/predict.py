@@ -137,18 +137,12 @@ def write_answers(path: Path, frames: Iterable[Any], types: dict[str, str]) -> N
             write_answers(rows, frames, types)
             to_parquet(rows, path, types)
         return
+    from src.helpers.answers import csv_cells, csv_lines
     with open(path, "w", encoding="utf-8", newline="") as file:
         for number, frame in enumerate(frames):
-            frame.to_csv(file, index=False, header=number == 0, lineterminator="\n",
-                         quoting=quoting_of(frame))
-
-
-def quoting_of(frame: Any) -> int:
-    """Only what needs it is quoted; a lone carriage return does, and csv doesn't know."""
-    texts = frame.select_dtypes(["object", "str"])
-    odd = any(texts[name].str.contains("\r", regex=False).any() for name in texts
-              if texts[name].notna().any() and name != "prediction")
-    return csv.QUOTE_NONNUMERIC if odd else csv.QUOTE_MINIMAL
+            if number == 0:
+                file.write(",".join(csv_cells(list(frame.columns))) + "\n")
+            file.writelines(csv_lines(frame))
 
 
 def to_parquet(rows: Path, path: Path, types: dict[str, str]) -> None:

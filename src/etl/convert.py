@@ -20,19 +20,24 @@ TYPES = {"integer": "DOUBLE", "number": "DOUBLE", "boolean": "BOOLEAN", "date": 
          "text": "VARCHAR"}
 
 
-def cells_sql(table: str, names: Sequence[str], reading: Reading) -> str:
+def cells_sql(table: str, names: Sequence[str], reading: Reading,
+              done: Mapping[str, str] | None = None) -> str:
     """SQL for a table whose cells have no blanks around them and are NULL for missing words.
 
     Step by step in subqueries: nested in one expression, 1,000 columns take a minute to plan.
+
+    Args:
+        done: name -> column that is not NULL where a cell has been read already; it is NULL then.
     """
     words = "|".join(map(_pattern, reading["missing"]))
     trimmed, known = [], []
-    for cell in map(identifier, names):
+    for name, cell in zip(names, map(identifier, names)):
+        waits = f"WHEN {done[name]} IS NOT NULL THEN NULL " if done and name in done else ""
         # most cells have no blanks, and trimming costs more than the look at both ends
-        trimmed.append(f"CASE WHEN regexp_matches({cell}, '^[{BLANKS}]|[{BLANKS}]$') "
+        trimmed.append(f"CASE {waits}WHEN regexp_matches({cell}, '^[{BLANKS}]|[{BLANKS}]$') "
                        f"THEN trim({cell}, '{BLANKS}') ELSE {cell} END AS {cell}")
-        known.append(f"CASE WHEN regexp_full_match({cell}, '{words}') THEN NULL ELSE {cell} END "
-                     f"AS {cell}")
+        known.append(f"CASE {waits}WHEN regexp_full_match({cell}, '{words}') THEN NULL ELSE "
+                     f"{cell} END AS {cell}")
     return (f"(SELECT * REPLACE ({', '.join(known)}) FROM "
             f"(SELECT * REPLACE ({', '.join(trimmed)}) FROM {table}))")
 
