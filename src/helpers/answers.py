@@ -91,6 +91,8 @@ def csv_lines(frame: pd.DataFrame) -> Iterator[str]:
 
 def float_cells(numbers: np.ndarray) -> list[str]:
     """Numbers (n,) with all their digits, as repr writes them; nothing for NaN."""
+    if not len(numbers):
+        return []
     cells = orjson.dumps(np.ascontiguousarray(numbers),
                          option=orjson.OPT_SERIALIZE_NUMPY).decode()[1:-1].split(",")
     sizes = np.abs(numbers)

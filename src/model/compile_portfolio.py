@@ -40,7 +40,7 @@ def add_portfolio(program: Program, portfolio: Any) -> None:
 
 
 class Typed(NamedTuple):
-    """The numbers that TypedColumns gives, as one block: names of its columns, and their sources."""
+    """The numbers that TypedColumns gives as one block, the names of its columns, their sources."""
 
     block: str
     names: list[str]

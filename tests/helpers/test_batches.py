@@ -48,10 +48,11 @@ def read(connection: Any, path: Path, about: dict[str, Any],
         frames = []
         for batch in source.batches:
             assert len(batch.X) == len(batch.errors) == len(batch.kept)
-            assert list(batch.X.dtypes.astype(str)) == ["float64" if feature["dtype"] in (
+            X = batch.X.frame()
+            assert list(X.dtypes.astype(str)) == ["float64" if feature["dtype"] in (
                 "integer", "number", "boolean") else "datetime64[us]" if feature["dtype"] == "date"
                 else "str" for feature in about["schema"]]
-            frames.append(batch.X.assign(error=batch.errors)
+            frames.append(X.assign(error=batch.errors)
                           .join(batch.kept.add_prefix("kept "), how="left"))
     return source, pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
