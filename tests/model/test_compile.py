@@ -89,7 +89,7 @@ def test_any_pipeline_answers_alike(case: tuple[int, str, int | None, list[str]]
 
 @pytest.mark.parametrize("classes", [3, None])
 def test_the_portfolio_answers_alike(classes: int | None) -> None:
-    check(1, "auto", classes, ["number", "many", "text", "date", "money"])
+    check(1, "auto", classes, ["number", "many", "text", "date", "money", "words"])
 
 
 @pytest.mark.slow
