@@ -17,7 +17,7 @@ from src.helpers.datasets import model_store
 from mlmonkey.names import ModelId
 store = model_store()
 identifier = ModelId(sys.argv[1], 1)
-make_application(store, identifier, 30)  # answers the example row
+make_application(store, identifier)  # answers the example row
 from mlmonkey.api import create_app
 client = create_app(store.load(identifier), {}).test_client()
 row = {name: None for name in store.read_metadata(identifier)["features"]}
