@@ -49,8 +49,9 @@ def serve(listener: socket.socket, workers: int, timeout: int, load: Callable[[]
     class Server(MPServer):
         def _init_shared_socket(self) -> None:
             # the socket that listens already: no other process can take its port meanwhile
-            self._ssp, self._sfd, self._sso = None, listener.fileno(), listener
-            self._shd = SocketHolder(listener.fileno(), False, BACKLOG)
+            holder: Any = SocketHolder  # its types say less than it takes
+            vars(self).update(_ssp=None, _sfd=listener.fileno(), _sso=listener,
+                              _shd=holder(listener.fileno(), False, BACKLOG))
 
     def load_in_worker() -> Any:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the master's handler would do nothing here
