@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mlmonkey.metadata import installed_versions
-from mlmonkey.rows import Reader, Rows, Schema
 
 RELATIVE_TOLERANCE = 1e-9
 
@@ -17,7 +16,7 @@ class Prediction(NamedTuple):
     probabilities: Any
 
 
-Predict = Callable[[Rows], Prediction]
+Predict = Callable[[Any], Prediction]  # of canonical rows; see mlmonkey.rows
 
 
 def predict_with(estimator: Any, frame: Any) -> Prediction:
@@ -28,15 +27,17 @@ def predict_with(estimator: Any, frame: Any) -> Prediction:
     return Prediction(estimator.classes_[probabilities.argmax(axis=1)], probabilities)
 
 
-def golden_outputs(predict: Predict, rows: Sequence[Any], schema: Schema) -> dict[str, Any]:
+def golden_outputs(predict: Predict, rows: Sequence[Any],
+                   schema: Sequence[Any]) -> dict[str, Any]:
     """What a model answers to the golden rows, as JSON."""
+    from mlmonkey.rows import Reader
     labels, probabilities = predict(Reader(schema).read(rows)[0])
     return {"predictions": labels.tolist(),
             "probabilities": None if probabilities is None else probabilities.tolist()}
 
 
 def golden_difference(predict: Predict, golden: Mapping[str, Any],
-                      schema: Schema) -> str | None:
+                      schema: Sequence[Any]) -> str | None:
     """Where the golden rows' answers differ from training, in words; None when they agree."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # other library versions warn; the numbers decide

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlmonkey.claims import claim, identifiers
 from mlmonkey.errors import UserError
@@ -25,9 +25,11 @@ from mlmonkey.golden import Prediction, golden_difference, moved_versions, predi
 from mlmonkey.metadata import misfit
 from mlmonkey.model_files import deserialize
 from mlmonkey.names import ModelId, composed, owner_of, parse_identifier
-from mlmonkey.rows import Rows
 from mlmonkey.sealed import SEAL, is_intact, read_json, read_regular, sealed
-from mlmonkey.serving import Form, Functions
+
+if TYPE_CHECKING:  # numpy is not for those who only look which models there are
+    from mlmonkey.rows import Rows
+    from mlmonkey.serving import Form, Functions
 
 FORMATS = {".skops": "skops", ".joblib": "joblib"}
 REFUSED = {".pkl": "a pickle runs code when it is opened", ".pt": "it is a pickle inside",
@@ -45,7 +47,7 @@ class LoadedModel:
 
     identifier: ModelId
     metadata: dict[str, Any]
-    form: Form | None
+    form: "Form | None"
     open_estimator: Callable[[], Any]
 
     @cached_property
@@ -59,7 +61,7 @@ class LoadedModel:
         classes: list[Any] | None = self.metadata["target"].get("classes")
         return classes
 
-    def predict(self, rows: Rows) -> Prediction:
+    def predict(self, rows: "Rows") -> Prediction:
         """Predict for canonical rows; see mlmonkey.rows."""
         if self.form is None:
             return predict_with(self.estimator, rows.frame())
@@ -82,7 +84,7 @@ class ModelStore:
     metadata: Path
     trusted: Sequence[str] = ()
     code: Mapping[str, Path] | None = None
-    functions: Functions | None = None
+    functions: "Functions | None" = None
 
     def identifiers(self) -> list[ModelId]:
         """Every complete model, by name, then by version."""
@@ -284,8 +286,9 @@ class ModelStore:
                             f"the one in {self.metadata_path(identifier)}; {again}")
         return content
 
-    def _read_form(self, content: bytes, identifier: ModelId) -> Form:
+    def _read_form(self, content: bytes, identifier: ModelId) -> "Form":
         """The serving form in bytes that were vouched for."""
+        from mlmonkey.serving import Form
         try:
             return Form(content, self.functions)
         except Exception as error:  # sound bytes, so other versions: whatever they raise

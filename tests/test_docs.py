@@ -17,6 +17,7 @@ from conftest import ROOT, Run, clean_environment, copy_project, run_in
 from src.helpers.configuration import SECTIONS
 
 PAGES = ("README.md", "docs/HOWTO.md")
+RUN = [PAGES[0], pytest.param(PAGES[1], marks=pytest.mark.slow)]  # dozens of commands
 SERVER = "make deploy-endpoint"
 
 
@@ -31,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_project(tmp_path_factory.mktemp("docs") / "my prøject")
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", RUN)
 def test_every_command_works_as_it_stands(folder: Path, page: str) -> None:
     found = [line for line in commands(page) if line != "make test"]
     assert len(found) > 5
@@ -43,7 +44,7 @@ def test_every_command_works_as_it_stands(folder: Path, page: str) -> None:
             assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
 
 
-@pytest.fixture(params=PAGES)
+@pytest.fixture(params=RUN)
 def served(folder: Path, run_stage: Run, free_port: int,
            request: pytest.FixtureRequest) -> Iterator[int]:
     """A page's own endpoint command, on a free port."""

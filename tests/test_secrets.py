@@ -16,6 +16,8 @@ import duckdb
 import pytest
 from conftest import clean_environment, copy_project, read_metadata, run_in
 
+pytestmark = pytest.mark.slow  # every target, with and without failures
+
 LOCAL, URL, ENVIRONMENT = "c4n4ry-local", "c4n4ry-url", "c4n4ry-environment"
 CELL, PRIVATE, NUMBER = "c4n4ry-cell", "c4n4ry-private", "734561928"
 SENT = "c4n4ry-sent"  # by a client, who may be told of it; the log may not

@@ -134,6 +134,7 @@ def save(store: ModelStore, identifier: ModelId, model: Any,
         raise UserError(f"{recipe.algorithm} gives other numbers when it is loaded again "
                         f"({difference}); nothing was saved; try --format joblib")
     artifacts = [md.write_artifact(store.models, file, "model", config.format, content)]
+    done["clock"].split("save")
     form, serving = make_form(model, table.X, table.schema, store.functions, config.seed)
     if form:
         artifacts.append(md.write_artifact(store.models, f"{identifier}.form", "serving", "form",
@@ -145,7 +146,7 @@ def save(store: ModelStore, identifier: ModelId, model: Any,
     if patch:
         artifacts.append(md.write_artifact(store.models, f"{identifier}.patch", "patch", "text",
                                            patch))
-    done["clock"].split("save")
+    done["clock"].split("serving")
     frame = table.X.iloc[np.arange(TIMED_ROWS) % len(table.X)]
     with threadpool_limits(1):  # as the endpoint's workers do
         predict_with(model, frame)

@@ -4,7 +4,6 @@ Both answer the training rows and rows with one odd value each: missing, empty, 
 and the neighbours of every threshold of the trees, as far as the limits go.
 """
 
-import time
 import warnings
 from typing import Any
 
@@ -38,7 +37,6 @@ def make_form(model: Any, X: pd.DataFrame, schema: Schema, functions: Functions 
     Args:
         X: the canonical training table.
     """
-    began = time.perf_counter()
     try:
         content, program = compile_form(model, X, schema)
         random = np.random.default_rng(seed)
@@ -53,8 +51,7 @@ def make_form(model: Any, X: pd.DataFrame, schema: Schema, functions: Functions 
     except Exception as error:  # a parameter or a version whose parts look otherwise
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         return None, {"form": False, "reason": f"it could not be made: {reason}"}
-    return content, {"form": True, "rows": len(rows), "generated": len(odd),
-                     "seconds": round(time.perf_counter() - began, 4)}
+    return content, {"form": True, "rows": len(rows), "generated": len(odd)}
 
 
 def compare(model: Any, form: Form, frame: pd.DataFrame, schema: Schema) -> None:

@@ -28,6 +28,8 @@ def fitted(model: str, task: str, X: pd.DataFrame, y: Any) -> Any:
     estimator, style = MODELS[model](task, 0, 1)
     if model == "forest":
         estimator.set_params(n_estimators=5)
+    if model == "auto":
+        estimator.set_params(folds=2)
     return build_pipeline(estimator, style, X, []).fit(X, y)
 
 
