@@ -57,8 +57,7 @@ def test_files_that_may_not_grow_leave_the_former_state(quick: Path) -> None:
     raw = quick / "data" / "raw" / "iris.csv"
     raw.write_text(raw.read_text().replace("5.1", "5.2", 1))
     commands = {"staging": ("src.etl.generate_dataset", "--accept-changed-raw"),
-                "iris-v2.": ("src.train", "--target", "species", *FAST,
-                                         "--seed", "1"),
+                "iris-v2.": ("src.train", "--target", "species", *FAST, "--seed", "1"),
                 "scored.csv": ("src.predict", "--input", "data/raw/penguins.csv", "--keep", "all",
                                "--model-name", "iris", "--output", "scored.csv"),
                 "reports/iris-v1.html": ("src.report",)}
