@@ -12,7 +12,7 @@ from mlmonkey.errors import UserError
 from mlmonkey.schema import canonical_frame
 from src.helpers.configuration import Config
 from src.helpers.doctor import examine
-from src.helpers.evaluation import evaluate, explain, split_rows
+from src.helpers.evaluation import evaluate, explain, fit_all, split_rows
 from src.helpers.recipe import Recipe
 from src.helpers.tables import Table, check_task, tell_task
 
@@ -41,7 +41,8 @@ TRAINS: dict[str, tuple[dict[str, Any], Any]] = {
 }
 
 
-def train(columns: dict[str, Any], y: Any, **options: Any) -> Any:
+def train(columns: dict[str, Any], y: Any, refit: bool = False, budget: float | None = None,
+          **options: Any) -> Any:
     """What training does between reading and saving."""
     schema: Any = [{"name": name, "dtype": dtype} for name, (dtype, _) in columns.items()]
     X, y = canonical_frame({name: each for name, (_, each) in columns.items()}, schema), np.array(y)
@@ -51,11 +52,11 @@ def train(columns: dict[str, Any], y: Any, **options: Any) -> Any:
     task = tell_task(table, "x.csv")
     check_task(table, task, "x.csv")
     examine(table, task, config)
-    recipe = Recipe("auto", {"members": MEMBERS}, task, 0, 1, [])
+    recipe = Recipe("auto", {"members": MEMBERS, "budget": budget}, task, 0, 1, [])
     parts = split_rows(table, config, task)
     model, evaluation, _ = evaluate(table, parts, recipe, config, lambda step: None)
     explain(model, table, parts, 0, task)
-    return model, X, evaluation
+    return (fit_all(model, table, recipe, config) if refit else model), X, evaluation
 
 
 @pytest.mark.parametrize("case", TRAINS)
@@ -76,6 +77,12 @@ def test_what_can_t_be_learned_is_refused_with_what_to_do(columns: Any, y: Any, 
                                                           said: str) -> None:
     with pytest.raises(UserError, match=said):
         train(columns, y, **options)
+
+
+def test_a_refit_is_of_the_members_that_were_scored_and_keeps_no_row() -> None:
+    model = train({"a": NUMBERS}, TWO, refit=True, budget=1e-9)[0][-1]
+    assert list(model.losses_) == [MEMBERS[0], ""] and model.budget is None
+    assert not hasattr(model, "held_out_")
 
 
 @pytest.mark.slow

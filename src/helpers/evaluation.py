@@ -147,6 +147,19 @@ def learn(recipe: Recipe, table: Table, parts: Parts, classes: np.ndarray | None
     return fit(parts.training), given
 
 
+def fit_all(evaluated: Any, table: Table, recipe: Recipe, config: Config) -> Any:
+    """The model fitted on the hold-out too; a blend of the members whose scores were told."""
+    if not learns_in_folds(evaluated):
+        return recipe.fit(table.X, table.y)
+    rows = np.arange(len(table.y))
+    fold = number_folds(table, recipe.task, config, rows, units_of(table))
+    complete = {"members": [name for name in evaluated[-1].losses_ if name], "budget": None}
+    recipe = recipe._replace(parameters=recipe.parameters | complete)
+    model = recipe.fit(table.X, table.y, fold=fold)
+    model[-1].take_held_out()
+    return model
+
+
 def explain(model: Any, table: Table, parts: Parts, seed: int, task: str) -> list[dict[str, Any]]:
     """Permutation importance of each column: how much log-loss or R2 is lost without it.
 

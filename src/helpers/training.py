@@ -20,7 +20,7 @@ from src.helpers import freshness
 from src.helpers.configuration import Config
 from src.helpers.datasets import model_store
 from src.helpers.doctor import examine
-from src.helpers.evaluation import Parts, evaluate, explain, number_folds, split_rows, units_of
+from src.helpers.evaluation import Parts, evaluate, explain, fit_all, split_rows
 from src.helpers.memory import with_row_limit
 from src.helpers.progress import steps
 from src.helpers.recipe import make_recipe
@@ -66,8 +66,7 @@ def train(profile: dict[str, Any], target: str, config: Config) -> dict[str, Any
         clock.split("evaluation")
         if config.refit:
             step("fit on all rows")
-            model = recipe.fit(table.X, table.y, fold=number_folds(
-                table, task, config, np.arange(len(table.y)), units_of(table)))
+            model = fit_all(model, table, recipe, config)
             clock.split("refit")
         step("importances")
         importances = explain(model, table, parts, config.seed, task)

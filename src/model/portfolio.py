@@ -85,7 +85,7 @@ class Portfolio(BaseEstimator):
             try:
                 fitted, held = self._fit_member(name, typed, y, fold, step)
             except KeyboardInterrupt:
-                if not answers:
+                if not answers or step is None:  # nobody would be told of a smaller blend
                     raise
                 from src.helpers.endings import carry_on
                 carry_on("the search", f"the model is made of {' and '.join(answers)}")
@@ -170,7 +170,7 @@ class PortfolioClassifier(ClassifierMixin, Portfolio):
 
         Args:
             fold: in which fold each row is held out (n,); -1: in none.
-            step: is told what begins.
+            step: is told what begins; without it an interrupt ends all.
         """
         self.classes_, numbers = np.unique(y, return_inverse=True)
         fold = own_folds(numbers, "classification", self) if fold is None else fold

@@ -141,6 +141,17 @@ def test_a_budget_or_a_name_decides_which_members_there_are() -> None:
             fitted(X, y, members=wrong)
 
 
+def test_an_interrupt_that_nobody_would_be_told_of_ends_all() -> None:
+    class Interrupted(PortfolioClassifier):
+        def _fit_member(self, name: str, *words: Any) -> Any:
+            if name == "linear":
+                raise KeyboardInterrupt
+            return super()._fit_member(name, *words)
+
+    with pytest.raises(KeyboardInterrupt):
+        Interrupted(["extra trees", "linear"]).fit(frame(), np.arange(ROWS) % 2)
+
+
 def test_many_classes_cost_no_more_than_they_may(capsys: pytest.CaptureFixture[str]) -> None:
     assert boosting_rounds(None) == boosting_rounds(2) == 500
     assert boosting_rounds(50) == FEWEST_ROUNDS and boosting_rounds(5000) == 1
