@@ -79,6 +79,12 @@ def test_what_can_t_be_learned_is_refused_with_what_to_do(columns: Any, y: Any, 
         train(columns, y, **options)
 
 
+def test_a_target_of_numbers_and_some_words_names_the_words() -> None:
+    y = ["none yet" if i % 9 == 0 else f"{i}.5" for i in range(ROWS)]
+    with pytest.raises(UserError, match="88% of its values are numbers.*--missing 'none yet'$"):
+        train({"a": NUMBERS}, y)
+
+
 def test_a_refit_is_of_the_members_that_were_scored_and_keeps_no_row() -> None:
     model = train({"a": NUMBERS}, TWO, refit=True, budget=1e-9)[0][-1]
     assert list(model.losses_) == [MEMBERS[0], ""] and model.budget is None

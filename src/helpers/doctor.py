@@ -17,7 +17,7 @@ from src.helpers.configuration import Config
 from src.helpers.quick_scores import Sample, draw_sample
 from src.helpers.recipe import classes_may_be_many
 from src.helpers.splits import copies, spans, strata, tie
-from src.helpers.tables import FEW_VALUES, Table
+from src.helpers.tables import FEW_VALUES, MOSTLY_NUMBERS, Table
 from src.model.encodings import read_numbers, useless
 
 Finding = dict[str, Any]
@@ -103,7 +103,7 @@ def _wrong_task(table: Table, task: str, sample: Sample) -> Iterator[Finding]:
                            "step", "if they are amounts: --task regression")
     if dtype == "text":
         read = np.isfinite(read_numbers(pd.Series(table.y))[0]).mean()
-        if read >= 0.8:
+        if read >= MOSTLY_NUMBERS:
             yield _finding("task", name, f"the target {name!r} is text, but {read:.0%} of its "
                            "values are numbers", "name words for no value: --missing WORD")
 

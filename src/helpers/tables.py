@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from src.settings import relative
 MIN_ROWS = 10
 MAX_CLASSES = 1000
 LARGEST_TARGET = 1e100
+MOSTLY_NUMBERS = 0.8  # share of a text target's values that read as numbers
 FEW_VALUES = 10  # an integer target with no more distinct values than this is taken for classes
 
 
@@ -194,10 +196,24 @@ def check_task(table: Table, task: str, path: str) -> None:
                         "whose squares are too large to add up; divide them, or choose another: "
                         "--target COLUMN")
     if task == "classification" and (distinct > MAX_CLASSES or distinct > len(table.y) / 2):
+        if dtype == "text":
+            refuse_numbers_as_text(table, path)
         raise UserError(f"{path}: the target {name!r} has {distinct} different values in "
                         f"{len(table.y)} rows, too many to be classes; choose another: "
                         "--target COLUMN" + (", or --task regression"
                                              if dtype in ("integer", "number") else ""))
+
+
+def refuse_numbers_as_text(table: Table, path: str) -> None:
+    """Refuse a target of numbers among which some words made all of them text."""
+    from src.model.encodings import read_numbers
+    read = np.isfinite(read_numbers(pd.Series(table.y))[0])
+    if read.mean() >= MOSTLY_NUMBERS and not read.all():
+        words = (["WORD"] if table.target.get("private") else
+                 list(dict.fromkeys(map(str, table.y[~read])))[:3])
+        raise UserError(f"{path}: the target {table.target['name']!r} is text, but "
+                        f"{read.mean():.0%} of its values are numbers; name words for no value: "
+                        + " ".join(f"--missing {quote(word)}" for word in words))
 
 
 def likeliest_targets(columns: Sequence[Feature]) -> list[str]:
