@@ -66,7 +66,7 @@ def _look(table: Table, task: str, config: Config) -> Iterator[Finding]:
     fold = sample.fold(whole)
     promised = sample.score(fold) if len(table.y) >= ENOUGH else np.nan
     if np.isnan(promised) or len(np.unique(sample.y)) == 1:  # too little to tell more
-        yield from _ids(table)
+        yield from _ids(table, units)
         return
     if config.task == "auto":
         yield from _wrong_task(table, task, sample)
@@ -75,7 +75,14 @@ def _look(table: Table, task: str, config: Config) -> Iterator[Finding]:
     found += _time(table, sample, promised) if table.times is None else []
     found += _leaks(table, sample, fold, promised, [each["column"] for each in found])
     known = [each["column"] for each in found]
-    yield from found + [each for each in _ids(table) if each["column"] not in known]
+    ids = [each for each in _ids(table, units) if each["column"] not in known]
+    rest = np.flatnonzero(~table.X.columns.isin([each["column"] for each in ids]))
+    without = sample.score(fold, rest) if ids else np.nan
+    yield from found
+    for each in ids:
+        text = (f"{each['text']}; {sample.metric()} {promised:.3f} with all columns, "
+                f"{without:.3f} without {'it' if len(ids) == 1 else 'such'}")
+        yield each | {"text": text, "scores": sample.scores(promised, without)}
 
 
 def _rare_classes(table: Table, config: Config) -> Iterator[Finding]:
@@ -117,9 +124,9 @@ def _copied(table: Table, task: str, units: np.ndarray, config: Config) -> Itera
     # rows alike by chance have answers of their own
     if len(units) - len(whole) >= ALIKE * extra or torn - kept >= GAP:
         yield _finding("copies", None, f"{extra:,} of {len(units):,} rows repeat another one in "
-                       f"every feature; {sample.metric()} {torn:.3f} with copies across folds, "
-                       f"{kept:.3f} with them kept together, as they are here", "drop them in "
-                       "src/etl/transform.py if they are no rows of their own",
+                       f"every feature but ids; {sample.metric()} {torn:.3f} with copies across "
+                       f"folds, {kept:.3f} with them kept together, as they are here",
+                       "drop them in src/etl/transform.py if they are no rows of their own",
                        sample.scores(torn, kept))
 
 
@@ -168,9 +175,10 @@ def _leaks(table: Table, sample: Sample, fold: np.ndarray, promised: float,
                            sample.scores(promised, without))
 
 
-def _ids(table: Table) -> Iterator[Finding]:
+def _ids(table: Table, units: np.ndarray) -> Iterator[Finding]:
+    once = table.X.iloc[np.unique(units, return_index=True)[1]]  # copies repeat their ids
     for name, dtype in ((each["name"], each["dtype"]) for each in table.schema):
-        reason, column = useless(table.X[name]), table.X[name]
+        reason, column = useless(table.X[name]) or useless(once[name]), once[name]
         if dtype == "integer" and ID_NAME.search(name) and column.nunique() == len(column) > ENOUGH:
             reason = reason or "an identifier"
         if reason in ("an identifier", "a row number"):

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from src.model.encodings import useless
+
 MIN_HOLD_OUT_ROWS = 50  # fewer rows than this are all needed for training: folds only
 
 
@@ -23,7 +25,7 @@ def strata(y: np.ndarray, task: str) -> np.ndarray:
 
 
 def copies(X: pd.DataFrame) -> np.ndarray:
-    """A number (n,) per row, the same for rows in which every column of X is equal.
+    """A number (n,) per row, the same for rows in which every column of X but ids is equal.
 
     Every row has its own where columns of few values would make most rows coincide by chance:
     such rows are no copies, and a model that never met a combination could not be tested on it.
@@ -32,6 +34,8 @@ def copies(X: pd.DataFrame) -> np.ndarray:
     for position in range(X.shape[1]):
         codes, _ = pd.factorize(X.iloc[:, position], use_na_sentinel=False)
         counts = np.bincount(codes).astype(float)
+        if len(counts) == len(X) and useless(X.iloc[:, position]):
+            continue
         # how many twins a row would have, were the columns independent
         twins *= (counts * (counts - 1)).sum() / max(1, len(X) * (len(X) - 1))
         numbers = pd.factorize(numbers * len(counts) + codes)[0]

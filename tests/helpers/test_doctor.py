@@ -120,7 +120,16 @@ def test_what_is_planted_is_found(columns: dict[str, Any], target: str, check: s
     assert option in found[0]["option"]
     if check in ("leak", "copies", "time", "group"):
         assert found[0]["scores"]["with"] > found[0]["scores"]["without"]
+    if check in ("leak", "copies", "time", "group", "id"):
         assert f"{found[0]['scores']['without']:.2f}"[:-1] in found[0]["text"]
+
+
+def test_ids_hide_no_copies_and_copies_no_ids() -> None:
+    columns = {name: 3 * list(values) for name, values in shuffled(IRIS).items()}
+    found = find(columns | {"row": range(450)}, "species")
+    assert [(each["check"], each["column"]) for each in found] == [("copies", None), ("id", "row")]
+    found = find(columns | {"record id": 3 * list(range(1000, 1600, 4))}, "species")
+    assert [each["column"] for each in found] == [None, "record id"]
 
 
 def test_what_the_doctor_asked_for_ends_the_finding() -> None:

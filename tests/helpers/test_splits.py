@@ -121,6 +121,9 @@ def test_copies_are_found_and_chance_is_none(count: int, times: int, seed: int) 
     order = random.permutation(np.tile(np.arange(count), times))
     numbers = copies(X.iloc[order])
     assert len(set(zip(order, numbers))) == len(set(order)) == len(set(numbers))
+    if len(order) >= 20:  # as many as a column that looks like ids must have
+        named = X.iloc[order].assign(record=[f"R{place}" for place in range(len(order))])
+        assert np.array_equal(copies(named), numbers)
     few = pd.DataFrame(random.integers(0, 2, (200, 3)).astype(float))
     assert len(set(copies(few))) == 200
 
