@@ -12,7 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from mlmonkey.schema import canonical_frame
-from src.model.encodings import TypedColumns, for_linear, for_trees, read_numbers
+from src.model.encodings import TypedColumns, for_linear, for_trees, read_numbers, useless
 from src.model.pipeline import LARGEST
 
 ROWS = 30
@@ -88,6 +88,9 @@ def test_a_row_number_is_dropped_where_others_can_say_something() -> None:
     number = frame(list(range(ROWS)), "integer")
     columns = TypedColumns().fit(number.assign(y=np.arange(ROWS) % 3.0))
     assert columns.kinds_ == {"y": "number"} and columns.dropped_ == {"x": "a row number"}
+    part = np.random.default_rng(0).permutation(100)[:80]  # without the hold-out
+    assert useless(frame(part.tolist(), "integer")["x"]) == "a row number"
+    assert not useless(frame(list(range(1950, 2000)), "integer")["x"])
 
 
 def test_numbers_are_read_with_signs_thousands_and_one_unit() -> None:
