@@ -19,6 +19,7 @@ import numpy as np
 
 from mlmonkey.golden import Prediction
 from mlmonkey.model_files import check_unpacked
+from mlmonkey.net import forward, parts
 from mlmonkey.rows import Rows, as_objects
 
 VERSION = 1
@@ -181,7 +182,7 @@ def date_parts(dates: np.ndarray) -> np.ndarray:
         (days - months.astype("M8[D]")) / DAY + 1,
         ((days - np.datetime64(0, "D")) / DAY + 3) % 7,
         np.floor((dates - days) / np.timedelta64(1, "h"))], axis=2)
-    return parts.reshape(len(dates), -1)
+    return parts.reshape(len(dates), 5 * dates.shape[1])
 
 
 def levels(texts: Sequence[Any], columns: Sequence[int], known: Sequence[Mapping[str, int]],
@@ -374,6 +375,13 @@ def linear(block: np.ndarray, weights: np.ndarray, offset: np.ndarray) -> np.nda
     return np.asarray(block @ weights + offset)
 
 
+def net(block: np.ndarray, numbers: np.ndarray, **weights: np.ndarray) -> np.ndarray:
+    """Scores (n, outputs) of a small net; see mlmonkey/net.py."""
+    ordered = list(weights.values())
+    return np.concatenate([forward(ordered, numbers, block[part], np)
+                           for part in parts(len(block))])
+
+
 def constant(rows: int, values: np.ndarray) -> np.ndarray:
     """The same for every row."""
     return np.tile(values, (rows, 1))
@@ -436,9 +444,9 @@ def weigh(*answers: np.ndarray, shares: Sequence[float], mean: float,
 
 STEPS: dict[str, Callable[..., Any]] = {step.__name__: step for step in (
     take, read_numbers, without_tiny, clip, empty, date_parts, levels, look_up, one_hot, fill,
-    is_missing, scale, spread, beside, single, trees, leaves, divide, linear, constant, sigmoid,
-    softmax, exponential, first_column, letter_groups, topics, spread_classes, mean, blend,
-    weigh)}
+    is_missing, scale, spread, beside, single, trees, leaves, divide, linear, net, constant,
+    sigmoid, softmax, exponential, first_column, letter_groups, topics, spread_classes, mean,
+    blend, weigh)}
 
 
 def _session(content: bytes) -> Any:

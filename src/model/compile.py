@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from mlmonkey.net import NAMES
 from mlmonkey.rows import Schema, names_of
 from mlmonkey.serving import VERSION, write_form
 from src.model.onnx_trees import Ensemble, model_bytes
@@ -42,7 +43,6 @@ class Program:
 
     Args:
         schema: the features.
-        added: kind -> names of computed columns.
         added: kind -> names of computed columns.
     """
 
@@ -326,6 +326,11 @@ def add_estimator(program: Program, estimator: Any, parts: list[Part],
         if kind == "LogisticRegression":
             last.append(("sigmoid" if len(estimator.classes_) == 2 else "softmax", {}))
         output = block
+    elif kind in ("NetClassifier", "NetRegressor"):
+        output, _ = gather(program, parts)
+        weights = [each.astype(np.float64) for each in estimator.weights_]
+        last = [("net", {"numbers": estimator.numbers_, **dict(zip(NAMES, weights, strict=True))}),
+                ("softmax" if kind == "NetClassifier" else "first_column", {})]
     elif kind == "DummyClassifier" and estimator.strategy == "prior":
         output, last = "rows", [("constant", {"values": np.asarray(estimator.class_prior_)})]
     elif kind == "DummyRegressor":

@@ -1,8 +1,8 @@
 """A small net for tables: learned with torch, answered with numpy.
 
 Two hidden layers see each column as it is, and each number as waves too (Gorishniy et al. 2022).
-torch is imported while fitting and nowhere else: what is saved are arrays, and `forward` is the one
-text of the computation for both, so that a server needs no torch.
+torch is imported while fitting and nowhere else: what is saved are arrays, and mlmonkey/net.py is
+the one text of the computation for both, so that a server needs no torch.
 """
 
 import math
@@ -14,13 +14,12 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from mlmonkey.errors import UserError
+from mlmonkey.net import ANSWERED, MIXED, Weights, forward, parts
 
 WIDTH = 192  # of both hidden layers
 WAVES = 16  # of each number
-MIXED = 4  # numbers that the waves of one number are mixed to
 MOST_NUMBERS = 256  # with more of them, all columns stay as they are
 FREQUENCY = 0.2  # of waves at first, in radians per standard deviation: their spread
-REACH = 3.0  # standard deviations within which a column counts in full
 BATCHES = 32  # of an epoch at least, as long as each has SMALLEST_BATCH rows
 SMALLEST_BATCH, LARGEST_BATCH = 32, 256
 EPOCHS = 40  # at most
@@ -33,9 +32,6 @@ RISE = 0.1  # share of the steps until there
 MEMORY = (0.9, 0.99)  # of the gradients' mean and square, per step
 DROPOUT = 0.25
 DECAY = 0.1  # of weights, per step and unit of learning rate
-ANSWERED = 2000  # rows answered at a time, for the sake of memory
-
-Weights = list[Any]  # arrays of numpy, or tensors, in the order that `forward` names
 
 
 class Net(BaseEstimator):
@@ -75,7 +71,7 @@ class Net(BaseEstimator):
     def _answer(self, X: Any) -> np.ndarray:
         weights = [weight.astype(np.float64) for weight in self.weights_]
         return np.concatenate([forward(weights, self.numbers_, dense(X[part], np.float64), np)
-                               for part in parts(X)])
+                               for part in parts(X.shape[0])])
 
 
 def import_torch() -> Any:
@@ -128,24 +124,6 @@ class NetRegressor(RegressorMixin, Net):
         return self._answer(X)[:, 0]
 
 
-def forward(weights: Weights, numbers: Any, X: Any, xp: Any,
-            drop: Callable[[Any], Any] = lambda layer: layer) -> Any:
-    """Scores (n, outputs) of rows X (n, columns).
-
-    Args:
-        xp: numpy for arrays, torch for tensors; both know every function used.
-        drop: what to do to each hidden layer.
-    """
-    frequency, phase, mixture, *layers = weights
-    X = X / xp.sqrt(1 + (X / REACH) ** 2)  # far outliers are no further than REACH
-    waves = xp.cos(X[:, numbers].T[:, :, None] * frequency[:, None] + phase[:, None]) @ mixture
-    waves = waves.swapaxes(0, 1).reshape(len(X), len(frequency) * MIXED)
-    hidden = xp.concatenate([X, waves], 1)
-    for weight, shift in (layers[0:2], layers[2:4]):
-        hidden = drop(xp.clip(hidden @ weight + shift, 0, None))
-    return hidden @ layers[4] + layers[5]
-
-
 def learn(weights: Weights, numbers: np.ndarray, X: Any, y: np.ndarray, X_val: Any,
           y_val: np.ndarray) -> tuple[Weights, int]:
     """The arrays of the best epoch, and its number, from 1; `weights` are the first tensors."""
@@ -170,7 +148,7 @@ def learn(weights: Weights, numbers: np.ndarray, X: Any, y: np.ndarray, X_val: A
             descent.step(*torch.autograd.grad(loss, flat))
         with torch.no_grad():
             now = sum(float(losses(shaped(descent.flat), numbers, X_val[part], y_val[part]).sum())
-                      for part in parts(X_val))
+                      for part in parts(X_val.shape[0]))
         if now < best:
             best, kept, kept_epoch = now, descent.flat, epoch
         elif epoch - kept_epoch > PATIENCE * epochs:
@@ -216,7 +194,7 @@ def losses(weights: Weights, numbers: np.ndarray, X: Any, y: np.ndarray,
 
 
 def first_weights(columns: int, numbers: int, last: np.ndarray) -> Weights:
-    """Tensors to learn, in the order that `forward` names; the last ones answer `last`."""
+    """Tensors to learn, in the order of NAMES; the last ones answer `last`."""
     import torch
 
     def drawn(*shape: int, scale: float) -> Any:
@@ -249,11 +227,6 @@ def positions_of_numbers(X: Any, seed: int) -> np.ndarray:
     ordered = np.sort(dense(X[rows], np.float64), axis=0)
     positions = np.flatnonzero((np.diff(ordered, axis=0) > 0).sum(axis=0) > 1)
     return positions if len(positions) <= MOST_NUMBERS else positions[:0]
-
-
-def parts(X: Any) -> list[slice]:
-    """Slices of a few rows each, one at least."""
-    return [slice(start, start + ANSWERED) for start in range(0, max(X.shape[0], 1), ANSWERED)]
 
 
 def dense(X: Any, kind: type) -> np.ndarray:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +13,15 @@ from conftest import ROOT, Run, assert_refused, read_metadata, run_in, write_tab
 
 from mlmonkey.metadata import installed_versions
 from mlmonkey.model_files import deserialize, serialize
+from mlmonkey.net import MIXED
+from mlmonkey.rows import rows_from_columns
+from mlmonkey.schema import canonical_frame
+from mlmonkey.serving import Form
+from src.model.gate import make_form
 from src.model.models import auto
-from src.model.net import (EPOCHS, FEWEST_EPOCHS, MIXED, STEPS, WAVES, WIDTH, WORK, NetClassifier,
-                           plan)
+from src.model.net import (EPOCHS, FEWEST_EPOCHS, STEPS, WAVES, WIDTH, WORK, NetClassifier,
+                           NetRegressor, plan)
+from src.model.pipeline import build_pipeline
 from src.model.trusted import TRUSTED
 
 BLEND = ("--model", "auto", "--folds", 2, "--no-report")
@@ -36,21 +43,51 @@ def torch_path(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
-def test_a_saved_net_answers_the_same_without_torch() -> None:
-    random, numbers = np.random.default_rng(0), np.array([0, 2])
-    wide = 3 + len(numbers) * MIXED
-    shapes = [(2, WAVES), (2, WAVES), (2, WAVES, MIXED), (wide, WIDTH), (WIDTH,), (WIDTH, WIDTH),
-              (WIDTH,), (WIDTH, 3), (3,)]
-    net = NetClassifier()
-    net.classes_, net.numbers_, net.epoch_ = np.arange(3), numbers, 1
+def random_net(net: Any, columns: int, numbers: np.ndarray, outputs: int) -> Any:
+    """A net as if fitted."""
+    random, wide = np.random.default_rng(0), columns + len(numbers) * MIXED
+    shapes = [(len(numbers), WAVES), (len(numbers), WAVES), (len(numbers), WAVES, MIXED),
+              (wide, WIDTH), (WIDTH,), (WIDTH, WIDTH), (WIDTH,), (WIDTH, outputs), (outputs,)]
+    net.numbers_, net.epoch_ = numbers, 1
     net.weights_ = [random.normal(0, 0.1, shape).astype(np.float32) for shape in shapes]
-    X = random.normal(size=(2500, 3)) * 1e3
+    return net
+
+
+def test_a_saved_net_answers_the_same_without_torch() -> None:
+    net = random_net(NetClassifier(), 3, np.array([0, 2]), 3)
+    net.classes_ = np.arange(3)
+    X = np.random.default_rng(1).normal(size=(2500, 3)) * 1e3
     answers = net.predict_proba(X)
     assert np.allclose(answers.sum(axis=1), 1) and answers.std(axis=0).min() > 0
     again = deserialize(serialize(net, "skops"), "skops", TRUSTED, "net.skops")
     assert (again.predict_proba(X) == answers).all()
     assert np.allclose(again.predict_proba(X[-1:]), answers[-1:], rtol=1e-12)
     assert not net.predict_proba(X[:0]).size
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_a_blend_with_a_net_is_compiled(task: str) -> None:
+    random, schema = np.random.default_rng(0), [
+        {"name": "size", "dtype": "number"}, {"name": "day", "dtype": "date"},
+        {"name": "kind", "dtype": "text"}, {"name": "empty", "dtype": "number"}]
+    columns = {"size": random.normal(size=200), "empty": np.full(200, np.nan),
+               "day": np.datetime64("2020-01-01", "us") + random.integers(0, 10**14, 200),
+               "kind": random.choice(np.array(["a", "b", np.nan], dtype=object), 200)}
+    X = canonical_frame(columns, schema)
+    y = random.integers(0, 3, 200) if task == "classification" else random.normal(size=200)
+    blend, style = auto(task, 0, 1)
+    model = build_pipeline(blend.set_params(members=["linear"], folds=2), style, X, []).fit(X, y)
+    for member in model[-1].members_["linear"]:
+        width = member.encoder.transform(model[-1].columns_.transform(X[:2])).shape[1]
+        if task == "classification":
+            net = random_net(NetClassifier(), width, np.arange(2), 3)
+            net.classes_ = member.estimator.classes_
+        else:
+            net = random_net(NetRegressor(), width, np.arange(2), 1)
+        member.estimator = net
+    content, about = make_form(model, X, schema, None, 0)
+    assert content and about["form"], about
+    assert Form(content).predict(rows_from_columns(X[:0], schema)).labels.shape == (0,)
 
 
 @pytest.mark.parametrize("rows", [1, 50, 2000, 60_000, 10**7])
@@ -105,7 +142,8 @@ def test_where_torch_is_the_net_joins_and_its_model_needs_none(
 LEARNED = """
 import numpy as np, torch, warnings
 from scipy.sparse import csr_array
-from src.model.net import NetClassifier, NetRegressor, dense, forward
+from mlmonkey.net import forward
+from src.model.net import NetClassifier, NetRegressor, dense
 warnings.simplefilter("error")
 random = np.random.default_rng(0)
 X = random.normal(size=(300, 4)); X[:, 3] = X[:, 3] > 0
