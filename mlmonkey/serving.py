@@ -9,6 +9,7 @@ A step takes named blocks and makes one: float64 (n, columns), or places of leve
 
 import io
 import json
+import os
 import re
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -404,6 +405,11 @@ def exponential(block: np.ndarray) -> np.ndarray:
     return np.exp(block)
 
 
+def unlog(block: np.ndarray, low: float, unit: float, factor: float, top: float) -> np.ndarray:
+    """Numbers (n,) whose logarithms were learned; see OfLogs in src/model/portfolio.py."""
+    return np.asarray(low + unit * (factor * np.exp(np.clip(block, 0, top)) - 1))
+
+
 def first_column(block: np.ndarray) -> np.ndarray:
     """(n, 1) -> numbers (n,)."""
     return block[:, 0]
@@ -445,17 +451,20 @@ def weigh(*answers: np.ndarray, shares: Sequence[float], mean: float,
 STEPS: dict[str, Callable[..., Any]] = {step.__name__: step for step in (
     take, read_numbers, without_tiny, clip, empty, date_parts, levels, look_up, one_hot, fill,
     is_missing, scale, spread, beside, single, trees, leaves, divide, linear, net, constant,
-    sigmoid, softmax, exponential, first_column, letter_groups, topics, spread_classes, mean,
+    sigmoid, softmax, exponential, unlog, first_column, letter_groups, topics, spread_classes, mean,
     blend, weigh)}
 
 
 def _session(content: bytes) -> Any:
     """The engine of the trees: one thread, and no arena that keeps memory."""
+    # else it tells its maker of this machine and of each model, and leaves a number in the home
+    # folder; read when it is imported
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what it can't do is raised as well
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     return session._sess  # what it wraps: a third less per call
 

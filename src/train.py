@@ -29,7 +29,7 @@ from src.helpers.datasets import find_profile
 @click.option("--set", multiple=True, metavar="KEY=VALUE",
               help="A parameter of the algorithm; may be repeated.")
 @click.option("--budget", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
-              help="After so long no further member of auto's blend begins.")
+              help="After so long no further fold of auto's blend begins.")
 @click.option("--task", type=click.Choice(["auto", "classification", "regression"]),
               default="auto", help="auto: told from the target.")
 @click.option("--seed", default=0, help="Decides everything random.")

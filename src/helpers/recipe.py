@@ -54,11 +54,11 @@ class Recipe(NamedTuple):
         """An unfitted pipeline for a table like X."""
         return build_pipeline(*self.make_estimator(), X, self.functions)
 
-    def members(self) -> int:
-        """How many estimators are fitted in each fold."""
-        from src.model.portfolio import known_members
+    def members(self, y: np.ndarray) -> int:
+        """How many estimators are fitted in each fold for a target y (n,)."""
+        from src.model.portfolio import suitable
         names = getattr(self.make_estimator()[0], "members", None)
-        return 1 if names is None else len(known_members(names))
+        return 1 if names is None else len(suitable(names, y, self.task))
 
     @classes_may_be_many()
     def fit(self, X: pd.DataFrame, y: np.ndarray, **more: Any) -> Any:

@@ -60,7 +60,7 @@ def train(profile: dict[str, Any], target: str, config: Config) -> dict[str, Any
     findings = examine(table, task, config)
     clock.split("doctor")
     with store.claim(name) as identifier, threadpool_limits(threads), \
-            steps(config.folds * recipe.members() + 4) as step:
+            steps(config.folds * recipe.members(table.y) + 4) as step:
         parts = split_rows(table, config, task)
         model, evaluation, dummy = evaluate(table, parts, recipe, config, step)
         clock.split("evaluation")

@@ -331,6 +331,9 @@ def add_estimator(program: Program, estimator: Any, parts: list[Part],
         weights = [each.astype(np.float64) for each in estimator.weights_]
         last = [("net", {"numbers": estimator.numbers_, **dict(zip(NAMES, weights, strict=True))}),
                 ("softmax" if kind == "NetClassifier" else "first_column", {})]
+    elif kind == "OfLogs":
+        output = add_estimator(program, estimator.estimator, parts)
+        last = [("unlog", estimator.scale_)]
     elif kind == "DummyClassifier" and estimator.strategy == "prior":
         output, last = "rows", [("constant", {"values": np.asarray(estimator.class_prior_)})]
     elif kind == "DummyRegressor":
@@ -391,7 +394,7 @@ class Codes(NamedTuple):
     def left(self, bits: np.ndarray, missing: bool) -> list[int]:
         """The codes that go left, from 1, the last for missing."""
         goes = np.append(_bits(bits)[:len(self.known)] | (~self.known & missing), missing)
-        return (np.flatnonzero(goes) + 1).tolist()
+        return (np.flatnonzero(goes) + 1).tolist() or [0]  # no row's code: a set can't be empty
 
 
 def _bits(words: np.ndarray) -> np.ndarray:

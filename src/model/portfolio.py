@@ -18,10 +18,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import has_fit_parameter
 
 from mlmonkey.errors import UserError
+from mlmonkey.serving import unlog
 from mlmonkey.serving import TINY, blend, tempered
 from src.model.encodings import MEAN_FOLDS, TypedColumns, for_linear, for_trees
 
-MEMBERS = ("boosting", "extra trees", "linear")
+MEMBERS = ("boosting", "extra trees", "linear", "boosting of logs", "linear of logs")
+LOGS = " of logs"
+SKEWED = 2.0  # skewness of numbers, none below zero, whose logarithms are learned too
 ROUNDS = 20  # of the greedy selection; shares are at least a twentieth
 TEMPERATURES = np.geomspace(0.25, 3, 51)  # tried for the probabilities
 BOOSTING_ROUNDS = 500  # at most; the held fold stops it earlier
@@ -48,8 +51,8 @@ class Portfolio(BaseEstimator):
 
     Args:
         members: names, of MEMBERS or "net".
-        budget: seconds after which no further member begins; None: all are fitted. Those that
-            were, named as `members`, give the same model without a clock.
+        budget: seconds after which no further fold begins, once a member is complete; None: all
+            are fitted. Those that were, named as `members`, give the same model without a clock.
         folds: how many, where fit is not told the fold of each row.
         seed: decides folds, trees and everything else that is random.
         threads: inner threads while fitting.
@@ -79,11 +82,14 @@ class Portfolio(BaseEstimator):
         answers: dict[str, np.ndarray] = {}
         self.members_: dict[str, list[Member]] = {}
         began = time.monotonic()
+
+        def is_late() -> bool:
+            return bool(answers and self.budget and time.monotonic() - began > self.budget)
         for name in self._worthwhile(y):
-            if answers and self.budget and time.monotonic() - began > self.budget:
-                break
             try:
-                fitted, held = self._fit_member(name, typed, y, fold, step)
+                fitted, held = self._fit_member(name, typed, y, fold, step, is_late)
+            except TimeoutError:
+                break
             except KeyboardInterrupt:
                 if not answers or step is None:  # nobody would be told of a smaller blend
                     raise
@@ -94,21 +100,26 @@ class Portfolio(BaseEstimator):
         return answers
 
     def _worthwhile(self, y: np.ndarray) -> list[str]:
-        """The members without boosting where there are too many classes for it."""
-        names, classes = known_members(self.members), int(y.max()) + 1
-        few = not isinstance(self, ClassifierMixin) or boosting_rounds(classes) >= FEWEST_ROUNDS
-        if few or "boosting" not in names or len(names) == 1:
+        """The suitable members, without boosting where there are too many classes for it."""
+        if not isinstance(self, ClassifierMixin):
+            return suitable(self.members, self.mean_ + self.scale_ * y, "regression")
+        names, classes = suitable(self.members, y, "classification"), int(y.max()) + 1
+        if (boosting_rounds(classes) >= FEWEST_ROUNDS or "boosting" not in names
+                or len(names) == 1):
             return names
         print(f"note: boosting is left out: {classes} classes would take it as many trees a round; "
               "to have it alone: --set 'members=[boosting]'")
         return [name for name in names if name != "boosting"]
 
     def _fit_member(self, name: str, typed: pd.DataFrame, y: np.ndarray, fold: np.ndarray,
-                    step: Callable[[str], None] | None) -> tuple[list["Member"], np.ndarray]:
+                    step: Callable[[str], None] | None,
+                    is_late: Callable[[], bool]) -> tuple[list["Member"], np.ndarray]:
         numbers = np.unique(fold[fold >= 0])
         classes = int(y.max()) + 1 if isinstance(self, ClassifierMixin) else None
         fitted, held = [], []
         for count, number in enumerate(numbers):
+            if is_late():
+                raise TimeoutError
             if step:
                 step(f"{name} {count + 1} of {len(numbers)}")
             out = fold == number
@@ -241,6 +252,37 @@ class PortfolioRegressor(RegressorMixin, Portfolio):
             share * answers[name] for name, share in self.weights_.items()))
 
 
+class OfLogs(RegressorMixin, BaseEstimator):
+    """A regressor of logarithms whose answers are means again (Snowdon, Can. J. For. Res. 1991).
+
+    After fit, `scale_` says how: low and unit of log(1 + (y - low) / unit), the factor by which
+    means are above exponentials, and the top beyond which nothing was learned.
+
+    Args:
+        estimator: unfitted regressor.
+    """
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+
+    def fit(self, X: Any, y: np.ndarray, X_val: Any, y_val: np.ndarray) -> "OfLogs":
+        """Fit on encoded X (n, columns) and y (n,); the held rows say the factor."""
+        low = float(y.min())
+        unit = float(np.median(y) - low) or float(y.mean() - low)
+        logs, held = (np.log1p(np.maximum(each - low, 0) / unit) for each in (y, y_val))
+        stops = has_fit_parameter(self.estimator, "X_val")
+        self.estimator.fit(X, logs, **({"X_val": X_val, "y_val": held} if stops else {}))
+        top = float(logs.max())
+        said = np.clip(self.estimator.predict(X_val), 0, top)
+        factor = float(np.exp(held).mean() / np.exp(said).mean())
+        self.scale_ = {"low": low, "unit": unit, "factor": factor, "top": top}
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Numbers (n,)."""
+        return unlog(self.estimator.predict(X), **self.scale_)
+
+
 class Member(BaseEstimator):
     """An encoding and an estimator, fitted on the rows outside one fold.
 
@@ -288,6 +330,9 @@ def make_member(name: str, columns: TypedColumns, classes: int | None, rows: int
                 threads: int) -> Member:
     """An unfitted member by its name."""
     from sklearn import ensemble, linear_model
+    if name.endswith(LOGS):
+        member = make_member(name.removesuffix(LOGS), columns, classes, rows, seed, threads)
+        return Member(member.encoder, OfLogs(member.estimator), classes)
     means = rows >= MEAN_FOLDS and (classes or 1) <= MEAN_CLASSES
     if name == "boosting":
         kind = (ensemble.HistGradientBoostingClassifier if classes
@@ -318,6 +363,22 @@ def boosting_rounds(classes: int | None) -> int:
     """At most so many: two classes or numbers take one tree for each, more take one per class."""
     trees = classes if classes and classes > 2 else 1
     return max(1, min(BOOSTING_ROUNDS, BOOSTING_TREES // trees))
+
+
+def suitable(names: Any, y: np.ndarray, task: str) -> list[str]:
+    """The members for a target y (n,): logarithms of skewed numbers only, unless told so alone."""
+    names = known_members(names)
+    if task == "regression":
+        scaled = (y - np.mean(y)) / (np.std(y) or 1.0)
+        if np.min(y) > -1e-9 * np.std(y) and np.mean(scaled ** 3) > SKEWED:
+            return names
+    plain = [name for name in names if not name.endswith(LOGS)]
+    if task == "regression":
+        return plain or names
+    if not plain:
+        raise UserError(f"--set members: {names[0]!r} is for numbers, not for classes; leave it "
+                        "out, or say --task regression")
+    return plain
 
 
 def known_members(names: Any) -> list[str]:

@@ -18,6 +18,7 @@ TRUSTED = (
     "src.model.pipeline.DateParts",
     "src.model.pipeline.TreeNumbers",
     "src.model.portfolio.Member",
+    "src.model.portfolio.OfLogs",
     "src.model.portfolio.PortfolioClassifier",
     "src.model.portfolio.PortfolioRegressor",
 )

@@ -59,21 +59,24 @@ def make_table(random: np.random.Generator, kinds: list[str],
     return canonical_frame(columns, schema), schema
 
 
-def fit(algorithm: str, classes: int | None, X: pd.DataFrame, random: np.random.Generator) -> Any:
+def fit(algorithm: str, classes: int | None, X: pd.DataFrame, random: np.random.Generator,
+        **more: Any) -> Any:
     task = "classification" if classes else "regression"
     y = random.integers(0, classes, len(X)) if classes else random.normal(size=len(X))
     y[:6] = [0, 1, (classes or 3) - 1] * 2
     labels = np.array(["no", "yes", "who knows"])[y] if classes else y
     estimator, style = MODELS[algorithm](task, 0, 1)
-    return build_pipeline(estimator.set_params(**SMALL[algorithm]), style, X, []).fit(X, labels)
+    estimator.set_params(**SMALL[algorithm], **more)
+    return build_pipeline(estimator, style, X, []).fit(X, labels)
 
 
-def check(seed: int, algorithm: str, classes: int | None, kinds: list[str]) -> None:
+def check(seed: int, algorithm: str, classes: int | None, kinds: list[str],
+          **more: Any) -> None:
     random = np.random.default_rng(seed)
     X, schema = make_table(random, kinds, int(random.integers(20, 150)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tables that say nothing
-        model = fit(algorithm, classes, X, random)
+        model = fit(algorithm, classes, X, random, **more)
         content, about = gate.make_form(model, X, schema, None, seed % 1000)
         assert about["form"], about
         assert content == compile_form(model, X, schema)[0]  # equal bytes
@@ -90,6 +93,14 @@ def test_any_pipeline_answers_alike(case: tuple[int, str, int | None, list[str]]
 @pytest.mark.parametrize("classes", [3, None])
 def test_the_portfolio_answers_alike(classes: int | None) -> None:
     check(1, "auto", classes, ["number", "many", "text", "date", "money", "words"])
+
+
+def test_a_level_that_nothing_follows_answers_alike() -> None:
+    check(0, "boosting", 2, ["money"])  # a split with an empty set
+
+
+def test_members_of_logs_answer_alike() -> None:
+    check(2, "auto", None, ["number", "many"], members=["boosting of logs", "linear of logs"])
 
 
 @pytest.mark.slow

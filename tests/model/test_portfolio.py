@@ -170,3 +170,24 @@ def test_what_parts_of_a_date_are_called_is_no_other_column_s_name() -> None:
     X = canonical_frame({"x": moments.astype("datetime64[us]"), "x day": np.arange(20.0) % 3},
                         schema)
     assert len(fitted(X, np.arange(20) % 2, **LINEAR).predict(X)) == 20
+
+
+def test_logarithms_of_skewed_numbers_are_learned_too() -> None:
+    random = np.random.default_rng(1)
+    X = frame(200).assign(number=random.normal(0, 1.5, 200))
+    y = np.exp(X["number"].to_numpy() + random.normal(0, 0.3, 200))
+    members = ["linear", "linear of logs"]
+    model = fitted(X, y, members=members)[-1]
+    assert model.weights_.get("linear of logs", 0) > 0.5
+    assert model.losses_["linear of logs"] < model.losses_["linear"]
+    answers = model.predict(X)
+    assert 0.8 < answers.mean() / y.mean() < 1.2  # means, not medians
+    again = deserialize(serialize(model, "skops"), "skops", TRUSTED, "x.skops")
+    assert np.array_equal(again.predict(X), answers)
+    for plain in (np.log(y), y - 5):  # not skewed; not without numbers below zero
+        assert list(fitted(X, plain, members=members)[-1].losses_) == ["linear", ""]
+
+
+def test_a_member_of_logs_is_not_for_classes() -> None:
+    with pytest.raises(UserError, match="'linear of logs' is for numbers"):
+        fitted(frame(), np.arange(ROWS) % 2, members=["linear of logs"])
