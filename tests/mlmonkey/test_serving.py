@@ -27,10 +27,11 @@ print(json.dumps([answer.status_code, sorted({name.split(".")[0] for name in sys
 """
 
 
-def worker(project: Path, name: str) -> tuple[int, set[str]]:
+def worker(project: Path, name: str, **environment: str) -> tuple[int, set[str]]:
     """The status of an answer, and the packages that a worker has imported then."""
     done = subprocess.run([sys.executable, "-c", WORKER, name], cwd=project, text=True, check=True,
-                          capture_output=True, env=clean_environment())
+                          capture_output=True, env=clean_environment(**environment))
+    assert not done.stderr, done.stderr
     status, packages = json.loads(done.stdout.splitlines()[-1])
     return status, set(packages)
 
@@ -39,6 +40,12 @@ def test_a_worker_imports_neither_pandas_nor_scikit_learn(trained: Path) -> None
     for name in ("iris", "penguins", "cars"):
         status, packages = worker(trained, name)
         assert status == 200 and not packages & HEAVY, name
+
+
+def test_the_engine_of_the_trees_reports_to_nobody(trained: Path, tmp_path: Path) -> None:
+    folders = {name: str(tmp_path) for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME")}
+    assert worker(trained, "iris", **folders)[0] == 200
+    assert not list(tmp_path.rglob("*"))  # it numbers the machine there before it reports
 
 
 def test_without_a_form_the_model_itself_answers(trained_copy: Path) -> None:
