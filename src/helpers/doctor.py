@@ -62,7 +62,7 @@ def _look(table: Table, task: str, config: Config) -> Iterator[Finding]:
     whole = units if table.groups is None else tie(units, table.groups)
     sample = draw_sample(table, task, whole, config.seed)
     if task == "classification":
-        yield from _rare_classes(table, config)
+        yield from _rare_classes(table, config, sample, whole)
     fold = sample.fold(whole)
     promised = sample.score(fold) if len(table.y) >= ENOUGH else np.nan
     if np.isnan(promised) or len(np.unique(sample.y)) == 1:  # too little to tell more
@@ -85,29 +85,44 @@ def _look(table: Table, task: str, config: Config) -> Iterator[Finding]:
         yield each | {"text": text, "scores": sample.scores(promised, without)}
 
 
-def _rare_classes(table: Table, config: Config) -> Iterator[Finding]:
+def _rare_classes(table: Table, config: Config, sample: Sample,
+                  units: np.ndarray) -> Iterator[Finding]:
     classes, counts = np.unique(table.y, return_counts=True)
     rare, name = classes[counts < config.folds], table.target["name"]
     if len(rare):
         words = ", ".join(repr(str(each)[:40]) for each in rare[:MOST])
         said = "" if table.target.get("private") else f", such as {words}"
+        kept = ~np.isin(table.y[sample.rows], rare)
+        others = sample._replace(X=sample.X[kept], y=sample.y[kept], rows=sample.rows[kept])
+        promised, left = (each.score(each.fold(units)) if kept.sum() >= ENOUGH else np.nan
+                          for each in (sample, others))
+        known = bool(np.isfinite(promised + left))
+        told = f"; {sample.metric()} {promised:.3f} with them, {left:.3f} without" * known
         yield _finding("classes", name, f"{len(rare)} of {len(classes)} classes of {name!r} have "
-                       f"fewer rows than there are folds{said}",
-                       "gather or leave them out in src/etl/transform.py")
+                       f"fewer rows than there are folds{said}{told}",
+                       "gather or leave them out in src/etl/transform.py",
+                       sample.scores(promised, left) if known else None)
 
 
 def _wrong_task(table: Table, task: str, sample: Sample) -> Iterator[Finding]:
     name, dtype, distinct = table.target["name"], table.target["dtype"], len(np.unique(table.y))
     if task == "regression" and distinct <= FEW_VALUES:
-        yield _finding("task", name, f"the target {name!r} has {distinct} different numbers only",
+        classes = sample._replace(y=pd.factorize(sample.y)[0], classify=True)
+        yield _finding("task", name, f"the target {name!r} has {distinct} different numbers only; "
+                       f"{sample.metric()} {sample.score(sample.fold()):.3f} as numbers, "
+                       f"{classes.metric()} {classes.score(classes.fold()):.3f} as classes",
                        "if they are classes: --task classification")
     if task == "classification" and dtype == "integer" and distinct >= STEPS:
         off = np.abs(sample.answers(sample.fold()) - sample.y)
         near = np.mean(off[off > 0] == 1) if (off > 0).sum() >= 20 else 0
         if near >= 0.75:
+            ranks = pd.Series(table.y[sample.rows].astype(float)).rank().to_numpy()
+            amounts = sample._replace(y=ranks, classify=False)
             yield _finding("task", name, f"the target {name!r} has {distinct} whole numbers, taken "
                            f"for classes, but {near:.0%} of a quick model's mistakes are by one "
-                           "step", "if they are amounts: --task regression")
+                           f"step; {sample.metric()} {sample.score(sample.fold()):.3f} as classes, "
+                           f"{amounts.metric()} {amounts.score(amounts.fold()):.3f} as numbers",
+                           "if they are amounts: --task regression")
     if dtype == "text":
         read = np.isfinite(read_numbers(pd.Series(table.y))[0]).mean()
         if read >= MOSTLY_NUMBERS:

@@ -98,7 +98,8 @@ def carry_on(what: str, how: str) -> None:
     INTERRUPTS.clear()
     if os.environ.get(STARTED_BY) == f"stages:{os.getppid()}":
         os.kill(os.getppid(), signal.SIGUSR1)
-    print(f"interrupted: {what} ends, {how}; once more ends the command", file=sys.stderr)
+    below = "\n" if sys.stderr.isatty() else ""  # the progress bar has no end of line yet
+    print(f"{below}interrupted: {what} ends, {how}; once more ends the command", file=sys.stderr)
 
 
 def watch_starter(number: int) -> None:

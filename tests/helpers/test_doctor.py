@@ -1,6 +1,7 @@
 """The doctor: finds what is planted, is silent about sound tables, fails on none."""
 
 import csv
+import re
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,16 @@ def test_what_the_doctor_asked_for_ends_the_finding() -> None:
     table = table_of(columns, "sick")._replace(groups=who)
     config = Config(CONFIG, dict.fromkeys(CONFIG, "default"))
     assert examine(table, "classification", config) == []
+
+
+def test_rare_classes_and_another_task_are_told_with_scores_both_ways() -> None:
+    rare = {**IRIS, "species": [*list(IRIS["species"])[:-2], "odd", "odder"]}
+    finding = next(each for each in find(rare, "species") if each["check"] == "classes")
+    assert finding["scores"]["with"] < finding["scores"]["without"]
+    assert f"{finding['scores']['without']:.3f} without" in finding["text"]
+    numbers = {**IRIS, "species": pd.factorize(np.array(IRIS["species"]))[0] + 0.5}
+    finding = next(each for each in find(numbers, "species") if each["check"] == "task")
+    assert re.search(r"0\.9\d\d as numbers, balanced accuracy 0\.9\d\d as classes", finding["text"])
 
 
 def test_rare_classes_of_a_private_target_are_not_quoted() -> None:
