@@ -27,12 +27,12 @@ def cells_sql(table: str, names: Sequence[str], reading: Reading,
     Step by step in subqueries: nested in one expression, 1,000 columns take a minute to plan.
 
     Args:
-        done: name -> column that is not NULL where a cell has been read already; it is NULL then.
+        done: name -> column that is true where a cell has been read already; it is NULL then.
     """
     words = "|".join(map(_pattern, reading["missing"]))
     trimmed, known = [], []
     for name, cell in zip(names, map(identifier, names)):
-        waits = f"WHEN {done[name]} IS NOT NULL THEN NULL " if done and name in done else ""
+        waits = f"WHEN {done[name]} THEN NULL " if done and name in done else ""
         # most cells have no blanks, and trimming costs more than the look at both ends
         trimmed.append(f"CASE {waits}WHEN regexp_matches({cell}, '^[{BLANKS}]|[{BLANKS}]$') "
                        f"THEN trim({cell}, '{BLANKS}') ELSE {cell} END AS {cell}")

@@ -5,9 +5,7 @@ be read, or a value that can't be what the model knows, is a row with an error t
 not grow with the file.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import starmap
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,21 +14,22 @@ import pandas as pd
 
 from mlmonkey.errors import UserError
 from mlmonkey.rows import Rows, rows_from_columns
-from mlmonkey.schema import EXPECTED, canonical_frame
+from mlmonkey.schema import EXPECTED
+from mlmonkey.serving import finite
 from src.etl.account import (REASON, ROW_NUMBER, Account, Source, identifier, numbered_sql,
                              open_source, quoted)
 from src.etl.convert import cells_sql, checked_value_sql, parquet_value_sql
 from src.etl.detect import DELIMITERS, check_readable, detect_reading, scan
 from src.etl.formulas import escaped_sql
-from src.etl.rules import BY_DTYPE, DIGITS
+from src.etl.rules import BY_DTYPE
 from src.helpers.commands import make_line, typed
 from src.helpers.configuration import nearest
 from src.helpers.datasets import transformed_path
 from src.helpers.freshness import is_whole
+from src.helpers.plain import ALL_PLAIN, can_be_plain, only_plain, plain_sql
 from src.settings import relative
 
 VECTORS = 10  # of 2,048 rows each: a batch is 20,480 rows
-PLAIN = "-?(0|[1-9][0-9]*)([.][0-9]+)?"  # what every rule for numbers with a point fits
 MEMORY_LIMIT = "500MB"  # of DuckDB
 
 
@@ -164,8 +163,9 @@ def _read(connection: Any, source: Source, metadata: Mapping[str, Any], echoed: 
     plain = plain_numbers(wanted, rules, source.reading)
     if source.reading["format"] == "csv":
         if plain:
-            table = f"(SELECT *, {', '.join(starmap(plain_sql, plain.items()))} FROM {table})"
-        table = cells_sql(table, [feature["name"] for feature in wanted], source.reading, plain)
+            table = plain_sql(table, plain, only_plain(source.path))
+        table = cells_sql(table, [feature["name"] for feature in wanted], source.reading,
+                          dict.fromkeys(plain, ALL_PLAIN))
     values = [f"{_value(feature, source, rules, plain)} AS {_column('value', n)}, CAST("
               f"{identifier(feature['name'])} AS VARCHAR) AS {_column('text', n)}"
               for n, feature in enumerate(wanted)]
@@ -180,32 +180,30 @@ def _read(connection: Any, source: Source, metadata: Mapping[str, Any], echoed: 
     while len(chunk := connection.fetch_df_chunk(VECTORS)) or first:
         first = False
         errors_found, *cells = (chunk.iloc[:, n] for n in range(chunk.shape[1]))
-        features = {feature["name"]: cells[n] for n, feature in enumerate(schema)}
+        features = {feature["name"]: _canonical(cells[n], feature["dtype"])
+                    for n, feature in enumerate(schema)}
         names = [target["name"]] if target else echoed
         kept = dict(zip(names, cells[len(schema):]))
-        X = rows_from_columns(canonical_frame(features, schema), schema)
-        yield Batch(X, errors_found.to_numpy(dtype=object),
+        yield Batch(rows_from_columns(features, schema), errors_found.to_numpy(dtype=object),
                     pd.DataFrame(kept, index=chunk.index))
+
+
+def _canonical(cells: pd.Series, dtype: str) -> np.ndarray:
+    """Converted cells as Rows hold them; see mlmonkey.rows."""
+    if dtype == "text":
+        return cells.to_numpy(dtype=object)
+    if dtype == "date":
+        return cells.to_numpy(dtype="M8[us]")
+    return finite(cells.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
 def plain_numbers(wanted: Sequence[Mapping[str, Any]], rules: Mapping[str, str],
                   reading: Mapping[str, Any]) -> dict[str, str]:
-    """Name of a column -> that of its plain numbers, where these can be read before all else.
-
-    Almost every cell of such a column needs one look then, instead of one per rule.
-    """
-    if reading["format"] != "csv" or any(re.fullmatch(PLAIN, word) for word in reading["missing"]):
+    """Name of a column -> that of its plain numbers, which are read before all else."""
+    if reading["format"] != "csv" or not can_be_plain(reading["missing"]):
         return {}
     return {feature["name"]: _column("plain", n) for n, feature in enumerate(wanted)
             if rule_of(feature["name"], feature["dtype"], rules) == "number"}
-
-
-def plain_sql(name: str, plain: str) -> str:
-    """SQL for the plain number in a cell; NULL for any other text."""
-    cell = identifier(name)
-    return (f"CASE WHEN strlen({cell}) <= {DIGITS} + CAST(contains({cell}, '.') AS INTEGER) "
-            f"AND regexp_full_match({cell}, '{PLAIN}') "
-            f"THEN TRY_CAST({cell} AS DOUBLE) END AS {plain}")
 
 
 def _column(kind: str, number: int) -> str:
@@ -221,7 +219,7 @@ def _value(feature: Mapping[str, Any], source: Source, rules: Mapping[str, str],
     value = checked_value_sql(name, rule_of(name, dtype, rules))
     if name not in plain:
         return value
-    return f"CASE WHEN {plain[name]} IS NULL THEN {value} ELSE {plain[name]} END"
+    return f"CASE WHEN {ALL_PLAIN} THEN {plain[name]} ELSE {value} END"
 
 
 def _error(feature: Mapping[str, Any], number: int) -> str:

@@ -122,7 +122,8 @@ def test_where_torch_is_the_net_joins_and_its_model_needs_none(
     metadata = read_metadata(project, "bowls-v1")
     members = {each["name"]: each["share"] for each in metadata["portfolio"]["members"]}
     assert list(members) == ["boosting", "extra trees", "linear", "net"] and "net  " in said
-    assert members["net"] > 0 and metadata["stage"]["versions"]["torch"].startswith("2.")
+    assert metadata["serving"]["form"] and members["net"] > 0
+    assert metadata["stage"]["versions"]["torch"].startswith("2.")
     out = run_stage(project, *prediction).stdout
     assert "model bowls-v1, trained" in out and "stale" not in out
 
