@@ -118,10 +118,12 @@ def csv_sql(path: Path, names: Sequence[str], delimiter: str, header: bool,
             line_end: str = "\\n", longest: int = 0) -> str:
     """SQL for the records of one CSV file, read strictly; every cell is text, an empty one NULL."""
     columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in names)
+    line = max(longest, MAX_LINE_BYTES)
+    # of DuckDB's own, eight times larger, buffers it keeps the more the longer the file is
     return (f"read_csv({_one_file(path)}, auto_detect=false, columns={{{columns}}}, "
             f"delim={quoted(delimiter)}, quote='\"', escape='\"', header={str(header).lower()}, "
             f"new_line='{line_end}', nullstr='', strict_mode=true, hive_partitioning=false, "
-            f"max_line_size={max(longest, MAX_LINE_BYTES)})")
+            f"max_line_size={line}, buffer_size={2 * line})")
 
 
 def _one_file(path: Path) -> str:
