@@ -34,7 +34,7 @@ IRIS = ModelId("iris", 1)
 # a form of one step that holds one array
 PROGRAM = json.dumps({"version": 1, "functions": [], "added": {}, "classes": None, "steps": [
     {"do": "constant", "of": ["rows"], "to": "answer", "with": {"values": {"array": "0.npy"}}}]
-    }).encode()
+}).encode()
 
 
 class Payload:
