@@ -121,7 +121,7 @@ def test_where_torch_is_the_net_joins_and_its_model_needs_none(
     said = run_stage(project, *words, PYTHONPATH=torch_path).stdout
     metadata = read_metadata(project, "bowls-v1")
     members = {each["name"]: each["share"] for each in metadata["portfolio"]["members"]}
-    assert list(members) == ["boosting", "extra trees", "linear", "net"] and "net  " in said
+    assert list(members)[-1] == "net" and "net  " in said
     assert metadata["serving"]["form"] and members["net"] > 0
     assert metadata["stage"]["versions"]["torch"].startswith("2.")
     out = run_stage(project, *prediction).stdout
