@@ -100,7 +100,7 @@ class Shell:
         try:
             body = await self.read_body(dict(headers), protocol)
         except TimeoutError:
-            from mlmonkey.api import as_problem
+            from mlmonkey.replies import as_problem
             late = as_problem(408, f"the request was not complete after {self.timeout} seconds", {})
             status, answered, content = late.status_code, late.headers.to_wsgi_list(), late.data
             answered.append(("Connection", "close"))

@@ -86,7 +86,7 @@ def in_time(app: Any, seconds: int) -> Any:
     """Give up on a client that has not sent its request after so many seconds: 408, and hang up."""
     import gevent
 
-    from mlmonkey.api import as_problem
+    from mlmonkey.replies import as_problem
 
     def limited(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         with gevent.Timeout(seconds, False):

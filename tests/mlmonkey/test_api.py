@@ -302,6 +302,33 @@ def test_no_model_yet(models: dict[str, LoadedModel]) -> None:
     assert ask(client, {"features": ROW})["result"] == ["versicolor"]
 
 
+def test_several_models_answer_by_name(models: dict[str, LoadedModel],
+                                       clients: dict[str, FlaskClient]) -> None:
+    app = create_app(models["penguins"], RELEASE)
+    for name in ("cars", "iris"):
+        app.extensions["endpoint"].serve(models[name], RELEASE | {"model_name": name})
+    client = app.test_client()
+    listed = client.get("/models").get_json()
+    assert listed["default"] == "penguins"
+    assert [each["model_name"] for each in listed["models"]] == ["penguins", "cars", "iris"]
+    assert client.get("/info").get_json()["model_name"] == "penguins"
+    assert client.get("/ready?model=cars").get_json()["model"] == "cars-v1"
+    for name in models:
+        row = {"features": client.get(f"/info?model={name}").get_json()["example"]}
+        answer = client.post(f"/predict?model={name}", json=row).get_json()
+        assert answer["result"] == ask(clients[name], row)["result"]
+        assert name == "penguins" or answer["release"]["model_name"] == name
+
+
+@pytest.mark.parametrize("name", ["", "Iris", "iris-v1", "../models/iris-v1", "..%2Firis", "%00",
+                                  "%F0%9F%AA%90", "x" * 5_000, "cars&model=iris"])
+def test_no_other_name_is_served(iris: FlaskClient, name: str) -> None:
+    for answer in (iris.get(f"/info?model={name}"),
+                   iris.post(f"/predict?model={name}", json={"features": ROW})):
+        problem = assert_problem(answer, 404)
+        assert problem["models"] == ["iris"] and len(answer.data) < 500
+
+
 def test_a_fault_of_our_own_is_a_problem_too(models: dict[str, LoadedModel],
                                              caplog: pytest.LogCaptureFixture) -> None:
     broken = dataclasses.replace(models["iris"], form=None, open_estimator=lambda: None)
