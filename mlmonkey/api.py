@@ -73,14 +73,15 @@ def predict(endpoint: Endpoint) -> Response:
     of each row; "unusual": true a list per row.
     """
     began = time.perf_counter()
-    model, release, _, reader = endpoint.require()
+    served = endpoint.require()
+    model, release, _, reader = served
     asked = read_question(read_body(), endpoint.limits["max_rows"])
     if asked.probabilities and model.classes is None:
         raise Problem(422, f"{model.identifier} predicts a number, which has no probabilities; "
                       "leave the key out")
     limit = threshold(model.metadata, asked.interval) if asked.interval else None
     rows, ignored = reader.read(asked.rows)
-    found = model.predict(rows)
+    found = endpoint.predict(served, rows, ignored + asked.unknown)
     answer = {"release": release, "result": found.labels.tolist()}
     if asked.probabilities:
         answer |= {"probabilities": found.probabilities.tolist(), "classes": model.classes}

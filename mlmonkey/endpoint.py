@@ -4,14 +4,15 @@ Routes ask `endpoint.require()`, which gives the model that the request names wi
 first one. A request names a model of this list and nothing else: no file, no version, no path.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from flask import request
 
 from mlmonkey.conformal import largest_level
+from mlmonkey.golden import Prediction
 from mlmonkey.question import Problem
-from mlmonkey.rows import Reader
+from mlmonkey.rows import Reader, Rows
 from mlmonkey.schema import example_row, short
 from mlmonkey.store import LoadedModel
 
@@ -30,6 +31,7 @@ class Endpoint:
 
     def __init__(self, limits: Mapping[str, int]) -> None:
         self.limits = dict(limits)
+        self.observers: list[Callable[[Served, Rows, int], None]] = []  # metrics, drift
         self._served: dict[str, Served] = {}
 
     def serve(self, model: LoadedModel, release: Mapping[str, Any]) -> None:
@@ -37,6 +39,17 @@ class Endpoint:
         info = describe(model.metadata) | {"limits": self.limits}
         self._served[model.identifier.name] = Served(
             model, dict(release), info, Reader(model.metadata["schema"]))
+
+    def predict(self, served: Served, rows: Rows, ignored: int = 0) -> Prediction:
+        """What the model answers to these rows; every route that predicts comes through here.
+
+        Args:
+            ignored: keys of the request that the model doesn't know, to be counted.
+        """
+        found = served.model.predict(rows)
+        for observe in self.observers:
+            observe(served, rows, ignored)
+        return found
 
     def names(self) -> list[str]:
         """The names that are served; the first one answers who names none."""
