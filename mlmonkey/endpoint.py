@@ -31,7 +31,7 @@ class Endpoint:
 
     def __init__(self, limits: Mapping[str, int]) -> None:
         self.limits = dict(limits)
-        self.observers: list[Callable[[Served, Rows, int], None]] = []  # metrics, drift
+        self.observers: list[Callable[[Served, Rows, Prediction, int], None]] = []
         self._served: dict[str, Served] = {}
 
     def serve(self, model: LoadedModel, release: Mapping[str, Any]) -> None:
@@ -44,11 +44,11 @@ class Endpoint:
         """What the model answers to these rows; every route that predicts comes through here.
 
         Args:
-            ignored: keys of the request that the model doesn't know, to be counted.
+            ignored: keys of the request that the model doesn't know, for who counts them.
         """
         found = served.model.predict(rows)
         for observe in self.observers:
-            observe(served, rows, ignored)
+            observe(served, rows, found, ignored)
         return found
 
     def names(self) -> list[str]:
