@@ -22,9 +22,12 @@ from flask import Flask, Response
 
 from mlmonkey import page
 from mlmonkey.conformal import threshold, widen
+from mlmonkey.csv_answers import answer_columns
+from mlmonkey.csv_body import read_csv
 from mlmonkey.endpoint import Endpoint
-from mlmonkey.question import Problem, read_body, read_question
-from mlmonkey.replies import answer_errors, as_json
+from mlmonkey.question import (Problem, is_csv, read_body, read_csv_body, read_options,
+                               read_question, wants_csv)
+from mlmonkey.replies import answer_errors, as_csv, as_json
 from mlmonkey.store import LoadedModel
 from mlmonkey.unusual import find_unusual
 
@@ -65,30 +68,39 @@ def add_routes(app: Flask, endpoint: Endpoint) -> None:
 
 
 def predict(endpoint: Endpoint) -> Response:
-    """Answer {"features": rows}, rows as lists in the schema's order or as records.
+    """Answer {"features": rows}, rows as lists in the schema's order or as records, or a CSV.
 
     With "probabilities": true the answer holds them as one list per row in the order of its
     "classes": a class may be a number or a boolean, which no JSON key can be, and long answers
     don't repeat the names in each row. "interval": 0.9 adds "lower" and "upper", or the "set"
-    of each row; "unusual": true a list per row.
+    of each row; "unusual": true a list per row. Who accepts text/csv gets what a prediction's
+    file holds.
     """
     began = time.perf_counter()
     served = endpoint.require()
     model, release, _, reader = served
-    asked = read_question(read_body(), endpoint.limits["max_rows"])
+    if is_csv():
+        asked = read_options({}, [])
+        rows, ignored = read_csv(*read_csv_body(), model.metadata, endpoint.limits["max_rows"])
+    else:
+        asked = read_question(read_body(), endpoint.limits["max_rows"])
+        rows, ignored = reader.read(asked.rows)
     if asked.probabilities and model.classes is None:
         raise Problem(422, f"{model.identifier} predicts a number, which has no probabilities; "
                       "leave the key out")
     limit = threshold(model.metadata, asked.interval) if asked.interval else None
-    rows, ignored = reader.read(asked.rows)
     found = endpoint.predict(served, rows, ignored + asked.unknown)
+    unusual = find_unusual(rows, model.metadata) if asked.unusual else None
+    if wants_csv():
+        return as_csv(answer_columns(found, model.classes, limit, unusual,
+                                     asked.probabilities is not False))
     answer = {"release": release, "result": found.labels.tolist()}
     if asked.probabilities:
         answer |= {"probabilities": found.probabilities.tolist(), "classes": model.classes}
     if limit is not None:
         answer |= widen(found, limit, model.classes)
-    if asked.unusual:
-        answer["unusual"] = find_unusual(rows, model.metadata)
+    if unusual is not None:
+        answer["unusual"] = unusual
     if ignored + asked.unknown:
         answer["ignored_keys"] = ignored + asked.unknown
     return as_json(answer | {"timing": round(time.perf_counter() - began, 6)})

@@ -1,6 +1,12 @@
-"""What a request to POST /predict asks, or the problem with it."""
+"""What a request to POST /predict asks, or the problem with it.
+
+Options are keys of the JSON, or parameters of the address, which a CSV needs. An unknown key is
+counted and passed over, for records come with more keys than are asked for; an unknown parameter
+is refused, for somebody typed it.
+"""
 
 import re
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -10,6 +16,10 @@ from mlmonkey.schema import short
 
 FEATURES = "a list of rows, each a list or a record, or one row"
 SWITCHES = ("probabilities", "unusual")
+PARAMETERS = (*SWITCHES, "interval", "model")  # the endpoint itself reads the last one
+WORDS = {"true": True, "false": False}
+UTF_8 = ("utf-8", "utf8", "us-ascii")
+SHARE = re.compile(r"0?\.[0-9]{1,300}")
 # not JSON (RFC 8259), yet what several languages write for a missing or overflown number
 NOT_FINITE = re.compile(r"-?(nan|inf)", re.IGNORECASE)
 
@@ -23,10 +33,13 @@ class Problem(Exception):
 
 
 class Question(NamedTuple):
-    """Rows, what is asked about them, and how many other keys there are."""
+    """Rows, what is asked about them, and how many other keys there are.
+
+    `probabilities` is None where nobody said.
+    """
 
     rows: list[Any]
-    probabilities: bool
+    probabilities: bool | None
     unusual: bool
     interval: float | None
     unknown: int
@@ -43,7 +56,8 @@ def read_body() -> Any:
     if kind != "application/json" or charset not in ("utf-8", "utf8") or coding != "identity":
         said = ", ".join(filter(None, [request.content_type, coding.replace("identity", "")]))
         raise Problem(415, f"the content is {short(said or 'of no stated type')}, expected "
-                      "application/json in UTF-8, not compressed", expected="application/json")
+                      "application/json or text/csv in UTF-8, not compressed",
+                      expected="application/json or text/csv")
     try:
         return orjson.loads(request.get_data(cache=False))
     except orjson.JSONDecodeError as error:
@@ -54,8 +68,38 @@ def read_body() -> Any:
         raise Problem(400, f"the body is not JSON: {error}") from None
 
 
+def read_csv_body() -> tuple[bytes, bool]:
+    """The request's CSV, and whether its first line is a header (text/csv; header=absent).
+
+    Raises:
+        Problem: 415 for another encoding.
+    """
+    parameters = request.mimetype_params
+    coding = request.headers.get("Content-Encoding", "identity")
+    header = parameters.get("header", "present").lower()
+    if parameters.get("charset", "utf-8").lower() not in UTF_8 or coding != "identity" \
+            or header not in ("present", "absent"):
+        raise Problem(415, f"the content is {short(request.content_type)}, {coding}; expected "
+                      "text/csv in UTF-8, not compressed, header present or absent",
+                      expected="text/csv")
+    return request.get_data(cache=False), header == "present"
+
+
+def is_csv() -> bool:
+    """Whether a CSV was sent."""
+    return request.mimetype == "text/csv"
+
+
+def wants_csv() -> bool:
+    """Whether the client prefers the answer as CSV."""
+    if "text/csv" not in request.environ.get("HTTP_ACCEPT", ""):
+        return False
+    best = request.accept_mimetypes.best_match(["application/json", "text/csv"])
+    return bool(best == "text/csv")
+
+
 def read_question(body: Any, max_rows: int) -> Question:
-    """The question in a request's JSON.
+    """The question in a request's JSON and its address.
 
     Raises:
         Problem: 422 for another shape, 413 for too many rows.
@@ -63,23 +107,67 @@ def read_question(body: Any, max_rows: int) -> Question:
     if not isinstance(body, dict) or "features" not in body:
         raise Problem(422, 'the body must be an object with the key "features"',
                       expected='{"features": ...}: ' + FEATURES)
-    for switch in SWITCHES:
-        if not isinstance(body.get(switch, False), bool):
-            raise Problem(422, f'"{switch}" must be true or false', expected="true or false")
-    rows, interval = body["features"], body.get("interval")
-    if interval is not None and not (isinstance(interval, float) and 0 < interval < 1):
-        raise Problem(422, f'"interval" is {short(interval)}', value=as_sent(interval),
-                      expected="a share above 0 and below 1, such as 0.9")
+    rows = body["features"]
     if isinstance(rows, dict) or (isinstance(rows, list) and rows
                                   and not isinstance(rows[0], (list, dict))):
         rows = [rows]
-    if not isinstance(rows, list) or not rows:
+    if not isinstance(rows, list):
         raise Problem(422, f'"features" holds no row: it is {short(rows)}', expected=FEATURES)
-    if len(rows) > max_rows:
-        raise Problem(413, f"{len(rows):,} rows in one request; at most {max_rows:,} are answered: "
-                      "send them in parts, or use make prediction", max_rows=max_rows)
-    return Question(rows, body.get("probabilities", False), body.get("unusual", False), interval,
+    check_count(len(rows), max_rows)
+    return read_options(body, rows)
+
+
+def check_count(rows: int, most: int) -> None:
+    """Refuse no row, and too many.
+
+    Raises:
+        Problem: 422 or 413.
+    """
+    if not rows:
+        raise Problem(422, "there is no row in it", expected=FEATURES)
+    if rows > most:
+        raise Problem(413, f"more than {most:,} rows in one request, which is the limit: send them "
+                      "in parts, or use make prediction", max_rows=most)
+
+
+def read_options(body: Mapping[str, Any], rows: list[Any]) -> Question:
+    """The question about these rows, of the JSON's keys and the address's parameters.
+
+    Raises:
+        Problem: 422 for a wrong value, an unknown parameter, or what is said twice.
+    """
+    if request.query_string:
+        body = {**body, **read_parameters(body)}
+    for switch in SWITCHES:
+        if not isinstance(body.get(switch, False), bool):
+            raise Problem(422, f'"{switch}" must be true or false', expected="true or false")
+    interval = body.get("interval")
+    if interval is not None and not (isinstance(interval, float) and 0 < interval < 1):
+        raise Problem(422, f'"interval" is {short(interval)}', value=as_sent(interval),
+                      expected="a share above 0 and below 1, such as 0.9")
+    return Question(rows, body.get("probabilities"), body.get("unusual", False), interval,
                     len(body.keys() - {"features", "interval", *SWITCHES}))
+
+
+def read_parameters(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The address's parameters as a JSON would have them; texts that are no such value stay texts.
+
+    Raises:
+        Problem: 422 for a parameter that is unknown, or is said twice.
+    """
+    asked = request.args.to_dict(flat=False)
+    for name, values in asked.items():
+        if name not in PARAMETERS:
+            raise Problem(422, f"there is no parameter {short(name)}", parameter=as_sent(name),
+                          expected="one of: " + ", ".join(PARAMETERS))
+        if len(values) > 1 or name in body.keys() - {"model"}:
+            raise Problem(422, f"{name} is said twice", parameter=name, expected="to be said once")
+    found: dict[str, Any] = {name: WORDS.get(asked[name][0], asked[name][0])
+                             for name in SWITCHES if name in asked}
+    if "interval" in asked:
+        text = asked["interval"][0]
+        found["interval"] = float(text) if SHARE.fullmatch(text) else text
+    return found
 
 
 def as_sent(value: Any) -> Any:

@@ -7,6 +7,7 @@ no model. Bad input never gives 500, and 200 never holds an error.
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from mlmonkey.conformal import NoInterval
+from mlmonkey.csv_answers import csv_cells, csv_lines
 from mlmonkey.question import Problem, as_sent
 from mlmonkey.redact import traceback_without_cells
 from mlmonkey.schema import RowError
@@ -55,6 +57,12 @@ def on_fault(error: Exception) -> Response:
 def as_json(content: Any, status: int = 200, kind: str = "application/json") -> Response:
     """A JSON answer."""
     return Response(orjson.dumps(content), status, mimetype=kind)
+
+
+def as_csv(columns: Mapping[str, Any]) -> Response:
+    """A table as CSV."""
+    lines = chain([",".join(csv_cells(list(columns))) + "\n"], csv_lines(columns))
+    return Response("".join(lines), content_type="text/csv; charset=utf-8; header=present")
 
 
 def as_problem(status: int, detail: str, more: Mapping[str, Any]) -> Response:

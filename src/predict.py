@@ -137,12 +137,13 @@ def write_answers(path: Path, frames: Iterable[Any], types: dict[str, str]) -> N
             write_answers(rows, frames, types)
             to_parquet(rows, path, types)
         return
-    from src.helpers.answers import csv_cells, csv_lines
+    from mlmonkey.csv_answers import csv_cells, csv_lines
     with open(path, "w", encoding="utf-8", newline="") as file:
         for number, frame in enumerate(frames):
             if number == 0:
                 file.write(",".join(csv_cells(list(frame.columns))) + "\n")
-            file.writelines(csv_lines(frame))
+            file.writelines(csv_lines({name: frame[name].to_numpy(
+                None if frame[name].dtype.kind == "f" else object) for name in frame}))
 
 
 def to_parquet(rows: Path, path: Path, types: dict[str, str]) -> None:

@@ -93,9 +93,6 @@ RULES = (
               "TRY_CAST({t} AS TIMESTAMP) IS NOT NULL"), "TRY_CAST({t} AS TIMESTAMP)"),
 )
 BY_NAME = {rule.name: rule for rule in RULES} | {TEXT: Rule(TEXT, "text", "true", "{t}")}
-# what a column of a Parquet file, or a computed column, is read with when it arrives as text
-BY_DTYPE = {"integer": "number", "number": "number", "boolean": "true or false",
-            "date": "date and time", "text": TEXT}
 
 
 def twin_of(rule: str) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from mlmonkey.cells import rule_of
 from mlmonkey.errors import UserError
 from mlmonkey.rows import Rows, rows_from_columns
 from mlmonkey.schema import EXPECTED
@@ -21,7 +22,6 @@ from src.etl.account import (REASON, ROW_NUMBER, Account, Source, identifier, nu
 from src.etl.convert import cells_sql, checked_value_sql, parquet_value_sql
 from src.etl.detect import DELIMITERS, check_readable, detect_reading, scan
 from src.etl.formulas import escaped_sql
-from src.etl.rules import BY_DTYPE
 from src.helpers.commands import make_line, typed
 from src.helpers.configuration import nearest
 from src.helpers.datasets import transformed_path
@@ -117,14 +117,6 @@ def open_hold_out(metadata: Mapping[str, Any], profile: Mapping[str, Any] | None
         [metadata["data"]["hold_out_rows"]])
     return open_input(rows, metadata, workspace, connection, keep, labels=labels,
                       escape=escape)
-
-
-def rule_of(name: str, dtype: str, rules: Mapping[str, str]) -> str:
-    """The rule that reads a column's text: that of the training, widened from integer to number."""
-    rule = rules.get(name)
-    if rule is None or rule == "integer" or (rule == "text") != (dtype == "text"):
-        return BY_DTYPE[dtype]
-    return rule
 
 
 def _reading(path: Path, scanned: Any, trained: Mapping[str, Any],

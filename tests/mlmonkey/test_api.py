@@ -148,7 +148,7 @@ BAD: dict[str, tuple[int, bytes, str | None]] = {
         422, b'{"features": [[' + b"[" * 900 + b"]" * 900 + b", 1, 1, 1]]}", JSON),
     "no type": (415, question(), None),
     "a form": (415, b"features=1", "application/x-www-form-urlencoded"),
-    "a CSV": (415, b"1,2,3,4", "text/csv"),
+    "a CSV without header": (422, b"1,2,3,4", "text/csv"),
     "another encoding": (415, question(), JSON + "; charset=latin-1"),
     "a strange type": (415, question(), "\"application/json\"; ;;=;"),
     "null": (422, b"null", JSON),
