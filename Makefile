@@ -79,6 +79,28 @@ count-report-files:  ## how many files reports/ holds; none is a warning
 		echo "$$count report files"; \
 		[ "$$count" -gt 0 ] || echo "warning: reports/ is empty; run: make train" >&2
 
+docker-build:        ## the image of the endpoint, with a model trained in it: [--build-arg EXTRAS=]
+	@$(need_engine)
+	@$(ENGINE) build -f Dockerfile.api -t "$${API_IMAGE:-ml-skeleton-api}" $(value ARGS) .
+
+docker-run:          ## run that image: [-v "$PWD/models:/app/models:ro"]
+	@$(need_engine)
+	@$(ENGINE) run --rm --read-only -p "$${API_PORT:-5000}:5000" $(value ARGS) \
+		"$${API_IMAGE:-ml-skeleton-api}"
+
+up:                  ## build and start services of docker-compose.yml, wait until they answer: [api]
+	@$(need_engine)
+	@$(COMPOSE) up --build --detach --wait $(value ARGS)
+
+down:                ## stop and remove them; [--volumes]: the settings of the lab too
+	@$(need_engine)
+	@$(COMPOSE) down $(value ARGS)
+
+ENGINE ?= docker
+COMPOSE ?= $(ENGINE) compose $(foreach file,$(wildcard .env .env.local),--env-file $(file))
+need_engine = command -v $(ENGINE) >/dev/null || { echo "error: there is no $(ENGINE); install a" \
+	"container engine, or name yours: make $@ ENGINE=podman" >&2; exit 2; }
+
 dist: .environment-dev  ## wheel and sdist of mlmonkey into dist/
 	@$(PY) -m build --outdir dist .
 
@@ -109,6 +131,7 @@ clean:               ## remove caches, builds and coverage; never data, models, 
 ##   EXTRAS=torch,jupyter TORCH_INDEX=URL             optional packages; they stay in .venv
 ##   ARGS="..."           options of the script; python -m src.train --help lists them
 ##   COVERAGE_FLOOR=90    percent, for test
+##   ENGINE=docker        what builds and runs containers; COMPOSE="docker compose" what reads its file
 
 # The first Python that is 3.11 or newer brings the environment up to date. PY_ENV=none means the
 # active Python and no other. -S: start without site-packages, which is quicker.

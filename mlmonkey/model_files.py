@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 from mlmonkey.errors import UserError
@@ -58,12 +59,12 @@ def _repeatable(content: bytes) -> bytes:
 def deserialize(content: bytes, kind: str, trusted: Sequence[str], file: str) -> Any:
     """The estimator in bytes that were vouched for; a skops file may hold trusted types only."""
     if kind == "joblib":
-        import joblib
+        joblib = _library("joblib", file)
         return _opened(lambda: joblib.load(io.BytesIO(content)), file)
-    import skops.io
+    skops = _library("skops.io", file)
     try:
         check_unpacked(content)
-        foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - set(trusted))
+        foreign = sorted(set(skops.get_untrusted_types(data=content)) - set(trusted))
     except Exception as error:  # whatever a malformed archive makes the parser raise
         raise UserError(f"{file} is not a readable skops file ({_line(error)}); "
                         "train anew: make train") from None
@@ -71,7 +72,7 @@ def deserialize(content: bytes, kind: str, trusted: Sequence[str], file: str) ->
         raise UserError(f"{file} holds types that this project does not trust: "
                         f"{', '.join(foreign)}; add them to the list of trusted types "
                         "if they are yours")
-    return _opened(lambda: skops.io.loads(content, trusted=list(trusted)), file)
+    return _opened(lambda: skops.loads(content, trusted=list(trusted)), file)
 
 
 def check_unpacked(content: bytes, room: int | None = None) -> int:
@@ -101,6 +102,14 @@ def check_unpacked(content: bytes, room: int | None = None) -> int:
             if head == b"PK":  # a sparse matrix is an archive of its own
                 room = check_unpacked(archive.read(member), room)
     return room
+
+
+def _library(name: str, file: str) -> Any:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        raise UserError(f"{file} can't be opened here: {error.name} is not installed; install "
+                        "it, or take a model that has a serving form") from None
 
 
 def _opened(read: Callable[[], Any], file: str) -> Any:

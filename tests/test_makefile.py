@@ -19,7 +19,8 @@ PROMISED = (
     STAGES
     + (
         "help create-environment requirements init init-train lint format pytest tox "
-        "count-test-files count-report-files clean dist test test-all lock audit licences"
+        "count-test-files count-report-files clean dist test test-all lock audit licences "
+        "docker-build docker-run up down"
     ).split()
 )
 # Variables of the make that runs these tests must not reach the ones under test.
@@ -87,7 +88,7 @@ def test_help_lists_every_target_and_nothing_else(project: Path) -> None:
 def test_help_names_every_variable(project: Path) -> None:
     page = make(project, "help").stdout
     exported = re.findall(r"^export (PY_ENV .+)$", MAKEFILE, re.MULTILINE)[0]
-    for variable in [*exported.split(), "ARGS", "COVERAGE_FLOOR"]:
+    for variable in [*exported.split(), "ARGS", "COVERAGE_FLOOR", "ENGINE", "COMPOSE"]:
         assert f"{variable}=" in page, variable
 
 
@@ -128,7 +129,8 @@ def test_two_targets_at_once_run_one_after_the_other(project: Path) -> None:
 )
 def test_targets_make_the_environment_first(project: Path, target: str) -> None:
     plan = make(project, "-n", target, py_env="pip").stdout
-    assert ("src.helpers.environment" in plan) == (not target.startswith("count-"))
+    alone = target in ("up", "down") or target.startswith(("count-", "docker-"))
+    assert ("src.helpers.environment" in plan) == (not alone)
     needs_dev = target in ("test", "test-all", "pytest", "tox", "lint", "format", "dist", "lock")
     assert ("src.helpers.environment dev" in plan) == needs_dev
     assert ("src.helpers.environment audit" in plan) == (target == "audit")
