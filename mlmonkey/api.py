@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 
 from mlmonkey import page
 from mlmonkey.conformal import threshold, widen
@@ -77,13 +77,15 @@ def predict(endpoint: Endpoint) -> Response:
     file holds.
     """
     began = time.perf_counter()
+    environ = request.environ
     served = endpoint.require()
     model, release, _, reader = served
-    if is_csv():
+    if is_csv(environ):
         asked = read_options({}, [])
         rows, ignored = read_csv(*read_csv_body(), model.metadata, endpoint.limits["max_rows"])
     else:
-        asked = read_question(read_body(), endpoint.limits["max_rows"])
+        asked = read_question(read_body(environ, endpoint.limits["max_bytes"]),
+                              endpoint.limits["max_rows"])
         rows, ignored = reader.read(asked.rows)
     if asked.probabilities and model.classes is None:
         raise Problem(422, f"{model.identifier} predicts a number, which has no probabilities; "
@@ -91,7 +93,7 @@ def predict(endpoint: Endpoint) -> Response:
     limit = threshold(model.metadata, asked.interval) if asked.interval else None
     found = endpoint.predict(served, rows, ignored + asked.unknown)
     unusual = find_unusual(rows, model.metadata) if asked.unusual else None
-    if wants_csv():
+    if wants_csv(environ):
         return as_csv(answer_columns(found, model.classes, limit, unusual,
                                      asked.probabilities is not False))
     answer = {"release": release, "result": found.labels.tolist()}
@@ -103,7 +105,8 @@ def predict(endpoint: Endpoint) -> Response:
         answer["unusual"] = unusual
     if ignored + asked.unknown:
         answer["ignored_keys"] = ignored + asked.unknown
-    return as_json(answer | {"timing": round(time.perf_counter() - began, 6)})
+    answer["timing"] = int(1e6 * (time.perf_counter() - began)) / 1e6
+    return as_json(answer)
 
 
 def list_models(endpoint: Endpoint) -> Response:

@@ -56,7 +56,7 @@ def on_fault(error: Exception) -> Response:
 
 def as_json(content: Any, status: int = 200, kind: str = "application/json") -> Response:
     """A JSON answer."""
-    return Response(orjson.dumps(content), status, mimetype=kind)
+    return Response(orjson.dumps(content), status, content_type=kind)
 
 
 def as_csv(columns: Mapping[str, Any]) -> Response:

