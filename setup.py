@@ -27,11 +27,13 @@ CORE = [
     "orjson>=3.10",
     "pandas>=3.0",
     "python-dotenv>=1.0",
+    "python-dateutil>=2.8.2",
     "PyYAML>=6.0",
     "scikit-learn>=1.9",
     "skops>=0.14",
     "threadpoolctl>=3.5",
     "tqdm>=4.66",
+    "zstandard>=0.23",
 ]
 
 # A plain literal: src/helpers/environment.py reads the names from this text.
@@ -39,8 +41,11 @@ EXTRAS = {
     "audit": ["pip-audit>=2.10"],
     "dev": ["autopep8", "build", "coverage>=7.10", "flake8", "hypothesis", "mypy", "pytest",
             "pytest-xdist", "tox", "uv"],
+    "excel": ["python-calamine>=0.4"],
     "granian": ["granian==2.8.7"],
     "jupyter": ["ipykernel>=6.29", "jupyterlab>=4.4", "matplotlib>=3.10"],
+    "postgresql": ["asyncpg>=0.30"],
+    "storage": ["s3fs>=2025.9"],
     "torch": ["torch==2.13.0"],
 }
 

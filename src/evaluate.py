@@ -17,6 +17,7 @@ import click
 
 from mlmonkey.errors import UserError
 from mlmonkey.files import write_json
+from src.etl.unpack import part_options, table_name
 from src.helpers.choosing import choose, load_chosen, model_options
 from src.helpers.configuration import Config, script
 from src.helpers.datasets import read_profile
@@ -26,9 +27,11 @@ from src.settings import load_settings, relative
 
 @script("evaluate")
 @click.option("--input", type=click.Path(path_type=Path),
-              help="CSV or Parquet file with the target.  [default: the model's hold-out rows]")
+              help="File, of any kind that --data takes, with the target.  "
+              "[default: the model's hold-out rows]")
 @click.option("--output", type=click.Path(path_type=Path),
               help="Where the metrics go.  [default: in data/predictions]")
+@part_options
 @model_options
 @click.option("--delimiter", default="auto", help="Of this file, where it differs from the data.",
               type=click.Choice(["auto", "comma", "semicolon", "tab", "pipe"]))
@@ -75,7 +78,7 @@ def choose_output(config: Config) -> Path:
     from src.etl.detect import check_readable
     if config.input:
         check_readable(config.input, "--input")
-    stem = config.input.stem if config.input else choose(config)[1].name
+    stem = table_name(config.input) if config.input else choose(config)[1].name
     output: Path = config.output or load_settings().predictions / f"{stem}-metrics.json"
     return check_output(output, config.input, [".json"])
 
@@ -94,7 +97,8 @@ def labelled_batches(config: Config, metadata: dict[str, Any]) -> Iterator[tuple
             source = open_hold_out(metadata, profile, Path(workspace), connection, labels=True)
         else:
             source = open_input(config.input, metadata, Path(workspace), connection,
-                                delimiter=config.delimiter, labels=True)
+                                delimiter=config.delimiter, labels=True, member=config.member,
+                                sheet=config.sheet)
         for batch in source.batches:
             yield batch, batch.kept[name].to_numpy(dtype=object, na_value=None)
 

@@ -19,6 +19,7 @@ import click
 from mlmonkey.errors import UserError
 from mlmonkey.files import as_json, part_beside, sha256_of, whole_files
 from src.etl.formulas import escape_option, treatment
+from src.etl.unpack import part_options, table_name
 from src.helpers.configuration import Config, script
 from src.helpers.choosing import choose, load_chosen, model_options
 from src.helpers.datasets import read_profile
@@ -30,9 +31,11 @@ FORMATS = (".csv", ".parquet")
 
 @script("prediction")
 @click.option("--input", type=click.Path(path_type=Path),
-              help="CSV or Parquet file to score.  [default: the model's hold-out rows]")
+              help="File, of any kind that --data takes, to score.  "
+              "[default: the model's hold-out rows]")
 @click.option("--output", type=click.Path(path_type=Path),
               help="Where the answers go, .csv or .parquet.  [default: in data/predictions]")
+@part_options
 @model_options
 @click.option("--keep", help="Input columns to put first, such as id,name; or all.")
 @click.option("--interval", type=click.FloatRange(0, 1, min_open=True, max_open=True),
@@ -76,7 +79,8 @@ def main(config: Config) -> int:
             about["input"] = {"hold_out_of": model.metadata["input_data_location"]}
         else:
             source = open_input(config.input, model.metadata, Path(workspace), connection, keep,
-                                config.delimiter, escape=escape)
+                                config.delimiter, escape=escape, member=config.member,
+                                sheet=config.sheet)
             say_ignored(source, model.metadata)
             about["input"] = {"path": relative(source.path), "sha256": source.sha256,
                               "records": vars(source.account)}
@@ -104,7 +108,7 @@ def choose_output(config: Config) -> Path:
     from src.etl.detect import check_readable
     if config.input:
         check_readable(config.input, "--input")
-    stem = config.input.stem if config.input else choose(config)[1].name
+    stem = table_name(config.input) if config.input else choose(config)[1].name
     output: Path = config.output or load_settings().predictions / f"{stem}.csv"
     return check_output(output, config.input, FORMATS)
 

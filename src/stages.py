@@ -25,6 +25,7 @@ import click
 
 from mlmonkey.errors import UserError
 from mlmonkey.names import ModelId, check_name
+from src.etl.unpack import table_name
 from src.helpers import freshness
 from src.helpers.choosing import print_choice
 from src.helpers.configuration import SECTIONS, Config, ScriptCommand, config_of, nearest
@@ -78,7 +79,7 @@ def bring_up_to_date(target: str, parts: dict[str, list[str]]) -> int:
         asked = training or resolve("train", [])
     data = (training or asked).data
     if training:
-        check_name(data.stem if training.name is None else training.name)
+        check_name(table_name(data) if training.name is None else training.name)
     raw = find_raw(data)
     words = [*words, "--data", str(raw)]  # the last one counts
     options = resolve("generate_dataset", words)

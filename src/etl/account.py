@@ -86,6 +86,9 @@ def open_source(connection: Any, path: Path, reading: Reading, workspace: Path,
     connection.execute("SET TimeZone = 'UTC'")  # moments with a zone must not depend on the machine
     if reading["format"] == "parquet":
         return _open_parquet(connection, path, reading)
+    if reading["format"] == "json":
+        from src.etl.json_lines import open_json_lines
+        return open_json_lines(path, reading, workspace, write_reject)
     if reading["encoding"] in ("utf-8", "utf-8-sig"):
         source = _open_clean(connection, path, reading)
         if source is not None:

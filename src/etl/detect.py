@@ -18,6 +18,7 @@ from typing import Any
 
 from mlmonkey.errors import UserError
 from src.etl.records import read_records
+from src.etl.unpack import ENDINGS, WRAPPINGS
 from src.helpers.configuration import nearest
 from src.settings import relative
 
@@ -30,7 +31,8 @@ MISSING_WORDS = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "
 NUMBER = re.compile(r"[+-]?[$€£¥]? ?\d[\d.,]*(e[+-]?\d+)? ?[%$€£¥]?"
                     r"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*", re.IGNORECASE)
 CONTROL_BYTES = [bytes([code]) for code in range(1, 32) if chr(code) not in "\t\n\f\r"]
-TABLES = (".csv", ".tsv", ".txt", ".parquet")
+TABLES = (".csv", ".tsv", ".txt", ".parquet", ".jsonl", ".xlsx", *ENDINGS)
+JSON_LINES = re.compile(rb'(\xef\xbb\xbf)?\s*[{]\s*("|[}])')
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"),
         (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -66,14 +68,24 @@ def check_readable(path: Path, option: str = "--data") -> None:
         raise UserError(f"{relative(path)} is not a regular file")
     if path.stat().st_size == 0:
         raise UserError(f"{relative(path)} is empty (0 bytes): save the table again")
-    with open(path, "rb") as file:
+    check_beginning(path, path)
+
+
+def check_beginning(path: Path, plain: Path) -> None:
+    """Refuse a file that does not begin as a table does; `plain` is what `path` unpacks to."""
+    with open(plain, "rb") as file:
         head = file.read(PIECE_BYTES)
+    if plain == path and head.startswith(WRAPPINGS):
+        return  # to be looked at again when it is unpacked
     if head.startswith((b"PAR1", codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return
+    if not head:
+        raise UserError(f"{relative(path)} holds an empty file; pack the table again")
     odd = sum(head.count(byte) for byte in CONTROL_BYTES)
     if b"\0" in head or odd > len(head) / 100:
         what = f"byte {head.index(0)} is zero" if b"\0" in head else f"{odd} control characters"
-        raise UserError(f"{relative(path)} is not a table ({what}); give a CSV or Parquet file")
+        raise UserError(f"{relative(path)} is not a table ({what}); give a file of CSV, JSON lines "
+                        "or Parquet, or a workbook")
 
 
 def scan(path: Path) -> Scan:
@@ -107,6 +119,9 @@ def detect_reading(path: Path, scanned: Scan, delimiter: str = "auto", header: s
     words = [*MISSING_WORDS, *(word for word in missing if word not in MISSING_WORDS)]
     if scanned.sample.startswith(b"PAR1"):
         return {"format": "parquet", "missing": words}
+    if JSON_LINES.match(scanned.sample):
+        return {"format": "json", "encoding": scanned.encoding, "renamed": [],
+                "missing": words}
     encoding = scanned.encoding if encoding == "auto" else _known_encoding(encoding, scanned)
     lines = _sample_lines(scanned, encoding)
     mark = _choose_delimiter(path, lines) if delimiter == "auto" else DELIMITERS[delimiter]

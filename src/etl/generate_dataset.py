@@ -20,10 +20,11 @@ from typing import Any
 import click
 
 from mlmonkey.errors import UserError
-from mlmonkey.files import (PART, Lock, as_json, lock, naming, try_lock, whole_file,
+from mlmonkey.files import (PART, Lock, as_json, lock, naming, sha256_of, try_lock, whole_file,
                             whole_files)
 from mlmonkey.sealed import sealed
 from src.etl.formulas import escape, escape_option, treatment
+from src.etl.unpack import part_options, table_name, unpack
 from src.helpers.configuration import Config, script
 from src.helpers.datasets import (dataset_is_fresh, dataset_key, find_raw, model_store,
                                   profile_path, read_profile, transformed_path)
@@ -39,7 +40,9 @@ SHOWN = 20  # columns whose reading is printed
 
 @script("generate_dataset")
 @click.option("--data", type=click.Path(path_type=Path), default="data/raw/iris.csv",
-              help="Raw file: CSV in any ordinary dialect, or Parquet.")
+              help="Raw file: CSV in any ordinary dialect, JSON lines (both also packed: .gz, "
+              ".zst, .zip), Parquet or a workbook.")
+@part_options
 @click.option("--delimiter", default="auto", help="Mark between cells.",
               type=click.Choice(["auto", "comma", "semicolon", "tab", "pipe"]))
 @click.option("--header", type=click.Choice(["auto", "yes", "no"]), default="auto",
@@ -73,61 +76,77 @@ def main(config: Config) -> None:
     print_account(profile)
 
 
-def generate(raw: Path, key: str, config: Config, begin: Callable[[str], None]) -> dict[str, Any]:
-    """Run all steps for one raw file and return the profile; `begin` is told each step."""
+def generate(raw: Path, key: str, config: Config, show: Callable[[str], None]) -> dict[str, Any]:
+    """Run all steps for one raw file and return the profile; `show` is told each step."""
     import duckdb
 
     from src.etl.account import REASON, identifier, open_source, parquet_sql
     from src.etl.convert import choose_rules
-    from src.etl.detect import detect_reading, scan
+    from src.etl.detect import check_beginning, detect_reading, scan
     from src.etl.profile import profile_columns
     from src.etl.stage import describe, stage_rows, transform_rows
-    started, seen = time.perf_counter(), raw.stat()
-    begin("scan")
-    scanned = scan(raw)
-    check_raw(raw, key, scanned.sha256, config.accept_changed_raw)
-    reading = detect_reading(raw, scanned, config.delimiter, config.header, config.encoding,
-                             config.missing)
+    seen, began = raw.stat(), {}
+
+    def begin(step: str) -> None:
+        began[step] = time.perf_counter()
+        show(step)
     staging = load_settings().staging
     with work_folder(staging / f"{PART}{key}") as workspace, \
             duckdb.connect(config={"memory_limit": MEMORY_LIMIT,
                                    "temp_directory": str(workspace)}) as connection:
+        begin("scan")
+        plain = unpack(raw, workspace, config.member, config.sheet)
+        check_beginning(raw, plain.path)
+        scanned = scan(plain.path)
+        sha256 = scanned.sha256 if plain.path == raw else sha256_of(raw)
+        check_raw(raw, key, sha256, config.accept_changed_raw)
+        reading = detect_reading(raw, scanned, plain.delimiter or config.delimiter, config.header,
+                                 config.encoding, config.missing)
+        reading |= {"part": plain.part} if plain.part else {}
         begin("account for every record")
-        source = open_source(connection, raw, reading, workspace,
+        source = open_source(connection, plain.path, reading, workspace,
                              escape if config.escape else str)
-        reading = reading | {"columns": source.reading["columns"]}
+        reading = source.reading
         check_columns(raw, reading["columns"], config.private)
         check_rejects(raw, key, source, config.max_rejects)
         begin("type the columns")
         rules = {}
-        if reading["format"] == "csv":
+        if reading["format"] != "parquet":
             readable = f"(FROM {source.sql()} WHERE {identifier(REASON)} IS NULL)"
             rules = choose_rules(connection, readable, reading["columns"], reading,
                                  config.decimal, config.dates)
         content = {
             "dataset_version": 1, "key": key,
-            "raw": {"path": relative(raw), "sha256": scanned.sha256, "size": scanned.size,
+            "raw": {"path": relative(raw), "sha256": sha256, "size": seen.st_size,
                     "rows": source.account.records},
             "reading": reading, "rules": rules, "records": vars(source.account),
             "formulas": treatment(config.escape), "private": list(config.private),
             "config": config.block(),
-            "stage": dataset_record(raw, scanned.sha256, config)}
+            "stage": dataset_record(raw, sha256, config)}
         with new_files(key, source) as (staged, transformed, *rejected, profile):
             begin("stage")
             rows = stage_rows(connection, source, rules, staged)
             check_unchanged(raw, seen)
             content["staging"] = describe(staged, staging / f"{key}.parquet", rows)
             begin("transform")
-            rows = transform_rows(connection, raw.stem, staged, transformed)
+            rows = transform_rows(connection, table_name(raw), staged, transformed)
             content["transformed"] = describe(transformed, transformed_path(key), rows)
             begin("profile")
             table = parquet_sql(transformed)
             content["columns"] = profile_columns(connection, table, config.private)
-            content["timings"] = {"total": round(time.perf_counter() - started, 3)}
+            content["timings"] = durations(began)
             for part in rejected:
                 shutil.copyfile(str(source.rejects), part)
             profile.write_text(as_json(sealed(content)), encoding="utf-8")
     return content
+
+
+def durations(began: dict[str, float]) -> dict[str, float]:
+    """Seconds of each step, the last of which ends now, and of all."""
+    moments = [*began.values(), time.perf_counter()]
+    spans = {step: moments[n + 1] - moments[n] for n, step in enumerate(began)}
+    return {step: round(span, 3)
+            for step, span in ({"total": moments[-1] - moments[0]} | spans).items()}
 
 
 @contextmanager
@@ -223,10 +242,13 @@ def check_rejects(raw: Path, key: str, source: Any, limit: float) -> None:
 def print_account(profile: dict[str, Any]) -> None:
     """Say what was read, how, and where it is."""
     counts, reading = profile["records"], profile["reading"]
-    if reading["format"] == "csv":
-        header = "header" if reading["header"] else "no header"
-        print(f"reading: {reading['encoding']}, delimiter {reading['delimiter']!r}, {header}, "
-              f"{len(reading['columns'])} columns")
+    if reading.get("part"):
+        print(f"reading: {reading['part']} of {profile['raw']['path']}")
+    if reading["format"] != "parquet":
+        header = "header" if reading.get("header") else "no header"
+        form = ("JSON lines" if reading["format"] == "json" else
+                f"{reading['encoding']}, delimiter {reading['delimiter']!r}, {header}")
+        print(f"reading: {form}, {len(reading['columns'])} columns")
         for note in reading["renamed"][:SHOWN]:
             print(f"reading: {note}")
         unusual = {name: rule for name, rule in profile["rules"].items()

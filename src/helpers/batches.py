@@ -14,14 +14,17 @@ import pandas as pd
 
 from mlmonkey.cells import rule_of
 from mlmonkey.errors import UserError
+from mlmonkey.files import sha256_of
 from mlmonkey.rows import Rows, rows_from_columns
 from mlmonkey.schema import EXPECTED
 from mlmonkey.serving import finite
 from src.etl.account import (REASON, ROW_NUMBER, Account, Source, identifier, numbered_sql,
                              open_source, quoted)
 from src.etl.convert import cells_sql, checked_value_sql, parquet_value_sql
-from src.etl.detect import DELIMITERS, check_readable, detect_reading, scan
+from src.etl.detect import (DELIMITERS, check_beginning, check_readable, detect_reading,
+                            scan)
 from src.etl.formulas import escaped_sql
+from src.etl.unpack import unpack
 from src.helpers.commands import make_line, typed
 from src.helpers.configuration import nearest
 from src.helpers.datasets import transformed_path
@@ -55,22 +58,29 @@ class Input(NamedTuple):
 
 def open_input(path: Path, metadata: Mapping[str, Any], workspace: Path, connection: Any,
                keep: Sequence[str] = (), delimiter: str = "auto",
-               labels: bool = False, escape: bool = False) -> Input:
+               labels: bool = False, escape: bool = False, member: str | None = None,
+               sheet: str | None = None) -> Input:
     """Open a file with the reading that the model's data had.
 
     Args:
+        workspace: a folder for what is unpacked or mended, kept as long as batches are read.
         keep: names of input columns to echo; `all` for every one.
         delimiter: a word of DELIMITERS where this file differs from the model's data.
         labels: the target must be there too; it is echoed as typed values instead of `keep`.
         escape: what is echoed is text that no spreadsheet runs.
+        member, sheet: which table of the file, where it holds several.
 
     Raises:
         UserError: when columns are missing; names them.
     """
     check_readable(path, "--input")
-    scanned = scan(path)
-    reading = _reading(path, scanned, metadata["data"]["reading"], delimiter)
-    source = open_source(connection, path, reading, workspace)
+    trained = metadata["data"]["reading"]
+    plain = unpack(path, workspace, member, sheet, trained.get("part"))
+    check_beginning(path, plain.path)
+    scanned = scan(plain.path)
+    sha256 = scanned.sha256 if plain.path == path else sha256_of(path)
+    reading = _reading(path, scanned, trained, plain.delimiter or delimiter)
+    source = open_source(connection, plain.path, reading, workspace)
     columns = list(source.reading["columns"])
     target = metadata["target"]
     wanted = [*metadata["features"], *([target["name"]] if labels else [])]
@@ -89,7 +99,7 @@ def open_input(path: Path, metadata: Mapping[str, Any], workspace: Path, connect
     relation = connection.sql(f"FROM {source.sql()}")
     types = dict(zip(relation.columns, map(str, relation.types)))
     batches = _read(connection, source, metadata, echoed, target if labels else None, escape)
-    return Input(path, scanned.sha256, source.account, columns, types, ignored, batches)
+    return Input(path, sha256, source.account, columns, types, ignored, batches)
 
 
 def open_hold_out(metadata: Mapping[str, Any], profile: Mapping[str, Any] | None,
@@ -153,7 +163,7 @@ def _read(connection: Any, source: Source, metadata: Mapping[str, Any], echoed: 
            for n, text in enumerate(texts)]
     table = f"(SELECT {', '.join(['*', *raw])} FROM {source.sql()})"
     plain = plain_numbers(wanted, rules, source.reading)
-    if source.reading["format"] == "csv":
+    if source.reading["format"] != "parquet":
         if plain:
             table = plain_sql(table, plain, only_plain(source.path))
         table = cells_sql(table, [feature["name"] for feature in wanted], source.reading,
@@ -192,7 +202,7 @@ def _canonical(cells: pd.Series, dtype: str) -> np.ndarray:
 def plain_numbers(wanted: Sequence[Mapping[str, Any]], rules: Mapping[str, str],
                   reading: Mapping[str, Any]) -> dict[str, str]:
     """Name of a column -> that of its plain numbers, which are read before all else."""
-    if reading["format"] != "csv" or not can_be_plain(reading["missing"]):
+    if reading["format"] == "parquet" or not can_be_plain(reading["missing"]):
         return {}
     return {feature["name"]: _column("plain", n) for n, feature in enumerate(wanted)
             if rule_of(feature["name"], feature["dtype"], rules) == "number"}

@@ -13,13 +13,15 @@ from mlmonkey.files import lock, sha256_of, sha256_of_text, whole_file
 from mlmonkey.names import usable_name
 from mlmonkey.sealed import is_intact, read_json
 from mlmonkey.store import ModelStore
+from src.etl.unpack import table_name
 from src.helpers.commands import make_line, typed
 from src.helpers.configuration import Config
 from src.helpers.freshness import dataset_record, is_whole
 from src.settings import Settings, load_settings, locate, relative
 
 # options of generate_dataset that decide what comes out, and so the name of the results
-KEYED_OPTIONS = ("delimiter", "header", "encoding", "decimal", "dates", "missing", "private")
+KEYED_OPTIONS = ("member", "sheet", "delimiter", "header", "encoding", "decimal", "dates",
+                 "missing", "private")
 
 
 def find_raw(data: Path) -> Path:
@@ -44,8 +46,9 @@ def copy_in(data: Path, target: Path) -> Path:
         if target.is_file() and sha256_of(target) == sha256_of(data):
             print(f"{relative(target)} already holds these bytes: used as it is")
             return target
+        stem = table_name(data)
         free = next(path for n in itertools.count(2)
-                    if not (path := raw / f"{data.stem}-{n}{data.suffix}").exists())
+                    if not (path := raw / f"{stem}-{n}{data.name.removeprefix(stem)}").exists())
         raise UserError(f"{relative(target)} holds other bytes than {data}; copy it under a free "
                         f"name and use that: cp {shlex.quote(str(data))} "
                         f"{shlex.quote(relative(free))}")
@@ -68,7 +71,7 @@ def dataset_key(raw: Path, config: Config) -> str:
     values = config.plain()
     options = {name: values[name] for name in KEYED_OPTIONS}
     text = json.dumps([relative(raw), options], sort_keys=True)
-    return f"{usable_name(raw.stem)}-{sha256_of_text(text)[:8]}"
+    return f"{usable_name(table_name(raw))}-{sha256_of_text(text)[:8]}"
 
 
 def profile_path(key: str) -> Path:

@@ -12,6 +12,7 @@ from typing import Any
 
 from mlmonkey.files import sha256_of, sha256_of_text
 from mlmonkey.metadata import installed_versions
+from src.etl.unpack import table_name
 from src.helpers.configuration import Config
 from src.helpers.memory import with_row_limit
 from src.settings import ROOT, locate, relative
@@ -71,7 +72,7 @@ def train_record(profile: Mapping[str, Any], config: Config) -> dict[str, Any]:
 def feature_functions(profile: Mapping[str, Any]) -> list[str]:
     """Names of the functions of src/model/features.py for a dataset's raw file."""
     from src.model.features import FEATURES
-    stem = Path(profile["raw"]["path"]).stem
+    stem = table_name(Path(profile["raw"]["path"]))
     return [function.__name__ for function in FEATURES.get(stem, [])]
 
 

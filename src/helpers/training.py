@@ -16,6 +16,7 @@ from mlmonkey.model_files import deserialize, serialize
 from mlmonkey.names import ModelId, check_name
 from mlmonkey.schema import draw_rows
 from mlmonkey.store import ModelStore
+from src.etl.unpack import table_name
 from src.helpers import freshness
 from src.helpers.configuration import Config
 from src.helpers.datasets import model_store
@@ -41,7 +42,7 @@ def train(profile: dict[str, Any], target: str, config: Config) -> dict[str, Any
     path = profile["raw"]["path"]
     task = tell_task(table, path) if config.task == "auto" else config.task
     check_task(table, task, path)
-    name = check_name(Path(path).stem if config.name is None else config.name)
+    name = check_name(table_name(Path(path)) if config.name is None else config.name)
     threads = config.threads or (1 if len(table.y) < MANY_ROWS else 2)
     recipe = make_recipe(config, task, profile, threads)
     store = model_store()

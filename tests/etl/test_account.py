@@ -1,7 +1,7 @@
 """Read + repaired + rejected = records, each line once, and nothing is changed on the way."""
 
 import csv
-import gzip
+import bz2
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -209,7 +209,7 @@ def test_an_account_that_does_not_add_up_is_our_fault(tmp_path: Path) -> None:
 
 def test_compressed_bytes_are_no_table(tmp_path: Path) -> None:
     from src.etl.detect import check_readable
-    path = tmp_path / "table.csv.gz"
-    path.write_bytes(gzip.compress(b"a,b\n1,2\n"))
+    path = tmp_path / "table.csv.bz2"
+    path.write_bytes(bz2.compress(b"a,b\n1,2\n"))
     with pytest.raises(UserError, match="not a table"):
         check_readable(path)

@@ -15,7 +15,8 @@ from src.helpers import datasets
 from src.helpers.configuration import Config
 from src.helpers.datasets import dataset_key, find_profile, find_raw, read_profile
 
-OPTIONS = {"delimiter": "auto", "header": "auto", "encoding": "auto", "decimal": "auto",
+OPTIONS = {"member": None, "sheet": None,
+           "delimiter": "auto", "header": "auto", "encoding": "auto", "decimal": "auto",
            "dates": "auto", "missing": (), "private": (), "max_rejects": 0.01}
 
 
