@@ -20,7 +20,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 
-from mlmonkey import page
+from mlmonkey import invocations, open_inference, page
 from mlmonkey.conformal import threshold, widen
 from mlmonkey.csv_answers import answer_columns
 from mlmonkey.csv_body import read_csv
@@ -54,6 +54,8 @@ def create_app(model: LoadedModel | None, release: Mapping[str, Any],
     answer_errors(app)
     add_routes(app, endpoint)
     page.add_routes(app, endpoint)
+    open_inference.add_routes(app, endpoint)
+    invocations.add_routes(app, endpoint)
     return app
 
 

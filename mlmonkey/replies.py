@@ -5,7 +5,7 @@ JSON, 404 no such route or model, 413 too large, 415 other content, 422 does not
 no model. Bad input never gives 500, and 200 never holds an error.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from itertools import chain
 from typing import Any
@@ -20,6 +20,8 @@ from mlmonkey.question import Problem, as_sent
 from mlmonkey.redact import traceback_without_cells
 from mlmonkey.schema import RowError
 
+PROBLEM = "application/problem+json"
+
 
 def answer_errors(app: Flask) -> None:
     """Make every error of an application a problem in this form."""
@@ -31,6 +33,22 @@ def answer_errors(app: Flask) -> None:
         "expected": error.expected}))
     app.register_error_handler(HTTPException, on_http_error)
     app.register_error_handler(Exception, on_fault)
+
+
+def errors_under(app: Flask, paths: tuple[str, ...],
+                 form: Callable[[Mapping[str, Any]], Any]) -> None:
+    """Give the errors of these paths and those below them a protocol's form, made of a problem.
+
+    Args:
+        paths: each ends with a slash, such as /v2/ for /v2 and what is below it.
+    """
+    def change(answer: Response) -> Response:
+        if answer.status_code >= 400 and answer.mimetype == PROBLEM \
+                and f"{request.path}/".startswith(paths):
+            answer.data = orjson.dumps(form(orjson.loads(answer.data)))
+            answer.mimetype = "application/json"
+        return answer
+    app.after_request(change)
 
 
 def on_http_error(error: HTTPException) -> Response:
@@ -68,4 +86,4 @@ def as_csv(columns: Mapping[str, Any]) -> Response:
 def as_problem(status: int, detail: str, more: Mapping[str, Any]) -> Response:
     """An error; about:blank means that the title is the status's own."""
     return as_json({"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status,
-                    "detail": detail, **more}, status, "application/problem+json")
+                    "detail": detail, **more}, status, PROBLEM)
