@@ -32,6 +32,7 @@ BOUND = 1e-7  # scikit-learn's: so near to its ends a number counts as the end
 NUMBER = re.compile(r"\s*[$€£¥]?\s*([-+]?\d[\d,' _]*\.?\d*(?:[eE][-+]?\d+)?|[-+]?\.\d+)"
                     r"\s*([^\d\s.,]{0,8})\s*")
 TINY = 1e-7  # probabilities below it count as much: one surprise must not decide
+TEXTS = {str, type(None)}
 ZERO_FIRST = re.compile(r"0\d")
 
 Functions = Callable[[str], Callable[[Any], Mapping[str, np.ndarray]]]
@@ -197,12 +198,13 @@ def levels(texts: Sequence[Any], columns: Sequence[int], known: Sequence[Mapping
     for place, (column, levels) in enumerate(zip(columns, known, strict=True)):
         missing, unseen, get = len(levels), len(levels) + 1, levels.get
         values = texts[column]
+        if not set(map(type, values)) <= TEXTS:
+            values = [text if isinstance(text, str) else None for text in values]
         if strip:
-            values = [text.strip() if isinstance(text, str) else text for text in values]
+            values = [text and text.strip() for text in values]
         if fold[place]:
-            values = [text.lower() if isinstance(text, str) else text for text in values]
-        found[:, place] = [get(text, unseen) if isinstance(text, str) else missing
-                           for text in values]
+            values = [text and text.lower() for text in values]
+        found[:, place] = [missing if text is None else get(text, unseen) for text in values]
     return found
 
 
