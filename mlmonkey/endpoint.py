@@ -32,6 +32,7 @@ class Endpoint:
     def __init__(self, limits: Mapping[str, int]) -> None:
         self.limits = dict(limits)
         self.observers: list[Callable[[Served, Rows, Prediction, int], None]] = []
+        self.paths: dict[str, Any] = {}  # routes as OpenAPI describes them, for /openapi.json
         self._served: dict[str, Served] = {}
 
     def serve(self, model: LoadedModel, release: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ KEYS = {"features", "interval", *SWITCHES}
 PARAMETERS = (*SWITCHES, "interval", "model")  # the endpoint itself reads the last one
 WORDS = {"true": True, "false": False}
 UTF_8 = ("utf-8", "utf8", "us-ascii")
-SHARE = re.compile(r"0?\.[0-9]{1,300}")
+NUMBER = re.compile(r"[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?")
 # not JSON (RFC 8259), yet what several languages write for a missing or overflown number
 NOT_FINITE = re.compile(r"-?(nan|inf)", re.IGNORECASE)
 
@@ -187,7 +187,7 @@ def read_parameters(body: Mapping[str, Any]) -> dict[str, Any]:
                              for name in SWITCHES if name in asked}
     if "interval" in asked:
         text = asked["interval"][0]
-        found["interval"] = float(text) if SHARE.fullmatch(text) else text
+        found["interval"] = float(text) if NUMBER.fullmatch(text) else text
     return found
 
 
