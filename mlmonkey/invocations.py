@@ -18,7 +18,8 @@ from flask import Flask, Response, request
 
 from mlmonkey.csv_body import read_csv
 from mlmonkey.endpoint import Endpoint
-from mlmonkey.question import Problem, check_count, is_csv, read_body, read_csv_body
+from mlmonkey.question import (Problem, check_count, check_is_json, is_csv, read_csv_body,
+                               read_python_json)
 from mlmonkey.replies import as_json, errors_under
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
@@ -36,12 +37,13 @@ def add_routes(app: Flask, endpoint: Endpoint) -> None:
 
 def invoke(endpoint: Endpoint) -> Response:
     """Answer the rows of a body in one of the forms above."""
-    served, limits = endpoint.require(), endpoint.limits
+    served, most = endpoint.require(), endpoint.limits["max_rows"]
     if is_csv(request.environ):
-        rows, ignored = read_csv(*read_csv_body(), served.model.metadata, limits["max_rows"])
+        rows, ignored = read_csv(*read_csv_body(), served.model.metadata, most)
     else:
-        body = read_body(request.environ, limits["max_bytes"])
-        rows, ignored = served.reader.read(read_rows(body, limits["max_rows"]))
+        check_is_json()
+        body = read_python_json(request.get_data(cache=False))
+        rows, ignored = served.reader.read(read_rows(body, most))
     found = endpoint.predict(served, rows, ignored)
     return as_json({"predictions": found.labels.tolist()})
 

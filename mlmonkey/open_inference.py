@@ -26,14 +26,13 @@ from flask import Flask, Response, request
 
 from mlmonkey import __version__
 from mlmonkey.endpoint import Endpoint, Served
-from mlmonkey.question import Problem
+from mlmonkey.question import Problem, read_python_json
 from mlmonkey.replies import as_json, errors_under
 from mlmonkey.schema import short
 from mlmonkey.tensors import datatype_of, make_rows, read_tensors, require, to_bytes
 
 USUAL = {"text": "BYTES", "date": "BYTES", "boolean": "BOOL"}  # of a column's tensor; others: FP64
 HEADER = "Inference-Header-Content-Length"  # bytes of JSON, after which the binary tensors come
-NAN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|\bNaN\b', re.DOTALL)  # a text, or the word
 
 
 def add_routes(app: Flask, endpoint: Endpoint) -> None:
@@ -125,7 +124,7 @@ def read_request(limit: int) -> tuple[dict[str, Any], memoryview]:
     require(said is None or re.fullmatch("[0-9]{1,12}", said) and int(said) <= len(content),
             f"{HEADER} is {short(said)}; the body has {len(content)} bytes")
     length = len(content) if said is None else int(said)
-    question = read_json(content[:length])
+    question = read_python_json(content[:length])
     require(isinstance(question, dict), "the JSON is no object")
     require(isinstance(question.get("id") or "", str), '"id" is no text')
     for part in (question, *check_named(question, "inputs"), *check_named(question, "outputs")):
@@ -164,20 +163,6 @@ def read_content(limit: int) -> bytes:
         raise Problem(413, f"the unpacked body is larger than {limit:,} bytes, which is the limit")
     require(unpacker.eof and not unpacker.unused_data, f"the body is not one whole {coding} stream")
     return content
-
-
-def read_json(content: bytes) -> Any:
-    """JSON in which a missing number may be NaN, as Python's clients write it."""
-    try:
-        try:
-            return orjson.loads(content)
-        except orjson.JSONDecodeError:
-            if b"NaN" not in content:
-                raise
-            return orjson.loads(NAN.sub(lambda word: b"null" if word[0] == b"NaN" else word[0],
-                                        content))
-    except orjson.JSONDecodeError as error:
-        raise Problem(400, f"the body is not JSON, or {HEADER} is wrong: {error}") from None
 
 
 def read_outputs(question: Mapping[str, Any], classes: Sequence[Any] | None) -> dict[str, bool]:

@@ -24,6 +24,7 @@ UTF_8 = ("utf-8", "utf8", "us-ascii")
 NUMBER = re.compile(r"[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?")
 # not JSON (RFC 8259), yet what several languages write for a missing or overflown number
 NOT_FINITE = re.compile(r"-?(nan|inf)", re.IGNORECASE)
+NAN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|\bNaN\b', re.DOTALL)  # a text, or the word
 
 
 class Problem(Exception):
@@ -62,6 +63,24 @@ def read_body(environ: Mapping[str, Any], most: int) -> Any:
         if NOT_FINITE.match(error.doc, error.pos) or "number is infinity" in error.msg:
             raise Problem(422, f"a number is not finite: {error}; write null for a missing value",
                           expected="a finite number, or null") from None
+        raise Problem(400, f"the body is not JSON: {error}") from None
+
+
+def read_python_json(content: bytes) -> Any:
+    """JSON in which a missing number may be NaN, as Python's clients of other protocols write it.
+
+    Raises:
+        Problem: 400.
+    """
+    try:
+        try:
+            return orjson.loads(content)
+        except orjson.JSONDecodeError:
+            if b"NaN" not in content:
+                raise
+            return orjson.loads(NAN.sub(lambda word: b"null" if word[0] == b"NaN" else word[0],
+                                        content))
+    except orjson.JSONDecodeError as error:
         raise Problem(400, f"the body is not JSON: {error}") from None
 
 
