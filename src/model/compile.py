@@ -355,35 +355,38 @@ def _add_boosting(program: Program, estimator: Any, parts: list[Part]) -> tuple[
         raise NoForm(f"boosting with loss {estimator.loss!r} has no serving form")
     parts, codes = _split_categories(estimator, parts)
     block, sources = gather(program, parts)
-    predictors = [each for iteration in estimator._predictors for each in iteration]
-    outputs = estimator.n_trees_per_iteration_
-    counts = [len(each.nodes) for each in predictors]
-    starts = np.cumsum([outputs, *counts])[:-1]
-    nodes = np.concatenate([each.nodes for each in predictors])
-    base = np.zeros(outputs, dtype=nodes.dtype)  # leaves that stand for what is known before
-    base["is_leaf"], base["value"] = 1, estimator._baseline_prediction[0]
-    offsets = np.concatenate([np.zeros(outputs), np.repeat(starts, counts)]).astype(np.int64)
-    nodes = np.concatenate([base, nodes])
-    leaf, numeric = nodes["is_leaf"] == 1, nodes["is_categorical"] == 0
-    feature = np.where(leaf, 0, nodes["feature_idx"])
-    members = {}
-    for start, predictor in zip(starts, predictors, strict=True):
-        for number in np.flatnonzero(predictor.nodes["is_categorical"]):
-            node = predictor.nodes[number]
-            left = codes[node["feature_idx"]].left(predictor.raw_left_cat_bitsets[
-                node["bitset_idx"]], bool(node["missing_go_to_left"]))
-            members[int(start + number)] = left
-    _note_trees(program, sources, feature, nodes["num_threshold"], ~leaf & numeric)
-    _add_ensemble(program, block, Ensemble(
-        len(sources), outputs, np.concatenate([np.arange(outputs), starts]),
-        nodes["left"] + offsets, nodes["right"] + offsets, leaf, feature,
-        nodes["num_threshold"], nodes["missing_go_to_left"] == 1, nodes["value"],
-        np.concatenate([np.arange(outputs)] + [
-            np.full(count, number % outputs) for number, count in enumerate(counts)]), members))
+    names = []
+    for output, known in enumerate(np.ravel(estimator._baseline_prediction)):
+        # an ensemble for each class: a tenth quicker than one for all of them
+        predictors = [iteration[output] for iteration in estimator._predictors]
+        counts = [len(each.nodes) for each in predictors]
+        starts = np.cumsum([1, *counts])[:-1]
+        base = np.zeros(1, dtype=predictors[0].nodes.dtype)  # a leaf: what is known before
+        base["is_leaf"], base["value"] = 1, known
+        nodes = np.concatenate([base, *(each.nodes for each in predictors)])
+        offsets = np.concatenate([[0], np.repeat(starts, counts)])
+        leaf, numeric = nodes["is_leaf"] == 1, nodes["is_categorical"] == 0
+        feature = np.where(leaf, 0, nodes["feature_idx"])
+        members = {}
+        for start, predictor in zip(starts, predictors, strict=True):
+            for number in np.flatnonzero(predictor.nodes["is_categorical"]):
+                node = predictor.nodes[number]
+                left = codes[node["feature_idx"]].left(predictor.raw_left_cat_bitsets[
+                    node["bitset_idx"]], bool(node["missing_go_to_left"]))
+                members[int(start + number)] = left
+        _note_trees(program, sources, feature, nodes["num_threshold"], ~leaf & numeric)
+        names.append(f"y{len(program.ensembles)}")
+        _add_ensemble(program, block, Ensemble(
+            len(sources), 1, np.concatenate([[0], starts]), nodes["left"] + offsets,
+            nodes["right"] + offsets, leaf, feature, nodes["num_threshold"],
+            nodes["missing_go_to_left"] == 1, nodes["value"], np.zeros(len(nodes), dtype=int),
+            members))
     made: Steps = [(do, {}) for do in inverse]
     if not hasattr(estimator, "classes_"):
         made.append(("first_column", {}))
-    return f"y{len(program.ensembles) - 1}", made
+    program.steps = program.late
+    output = names[0] if len(names) == 1 else program.add("beside", *names)
+    return output, made
 
 
 class Codes(NamedTuple):
