@@ -20,19 +20,38 @@ from mlmonkey.csv_body import read_csv
 from mlmonkey.endpoint import Endpoint
 from mlmonkey.question import (Problem, check_count, check_is_json, is_csv, read_csv_body,
                                read_python_json)
-from mlmonkey.replies import as_json, errors_under
+from mlmonkey.replies import as_json, errors_under, json_of
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 WORDS = {401: "UNAUTHENTICATED", 404: "RESOURCE_DOES_NOT_EXIST", 500: "INTERNAL_ERROR",
          503: "TEMPORARILY_UNAVAILABLE"}  # MLflow's; all others are BAD_REQUEST
 
+LISTS, RECORDS = ({"type": "array", "minItems": 1, "items": {"$ref": f"#/components/schemas/{row}"}}
+                  for row in ("Row", "Record"))
+ASKED = {"type": "object", "oneOf": [{"required": [form]} for form in FORMS], "properties": {
+    "dataframe_split": {"type": "object", "required": ["data"], "properties": {"data": LISTS}},
+    "dataframe_records": RECORDS, "instances": {"anyOf": [LISTS, RECORDS]},
+    "inputs": {"anyOf": [LISTS, RECORDS]}}}
+
 
 def add_routes(app: Flask, endpoint: Endpoint) -> None:
-    """Add the routes of the table above."""
+    """Add the routes of the table above, and describe them."""
     app.add_url_rule("/ping", "ping", lambda: as_json({"ping": bool(endpoint.require())}))
     app.add_url_rule("/invocations", "invocations", partial(invoke, endpoint), methods=["POST"])
     errors_under(app, ("/ping/", "/invocations/"), lambda problem: {
         "error_code": WORDS.get(problem["status"], "BAD_REQUEST"), "message": problem["detail"]})
+
+    def answers(**keys: str) -> dict[str, Any]:
+        return {"200": {"description": "the answer", **json_of(keys)}, "default": {
+            "description": "the error", **json_of({"error_code": "string", "message": "string"})}}
+    endpoint.paths["/ping"] = {"get": {"summary": "A model answers",
+                                       "responses": answers(ping="boolean")}}
+    endpoint.paths["/invocations"] = {"post": {
+        "summary": "Predict rows, as MLflow's server does", "requestBody": {
+            "required": True, "content": {"application/json": {"schema": ASKED},
+                                          "text/csv": {"schema": {"type": "string"}}}},
+        "parameters": [{"$ref": "#/components/parameters/model"}],
+        "responses": answers(predictions="array")}}
 
 
 def invoke(endpoint: Endpoint) -> Response:

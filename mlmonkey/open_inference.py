@@ -27,26 +27,35 @@ from flask import Flask, Response, request
 from mlmonkey import __version__
 from mlmonkey.endpoint import Endpoint, Served
 from mlmonkey.question import Problem, read_python_json
-from mlmonkey.replies import as_json, errors_under
+from mlmonkey.replies import as_json, errors_under, json_of
 from mlmonkey.schema import short
 from mlmonkey.tensors import datatype_of, make_rows, read_tensors, require, to_bytes
 
 USUAL = {"text": "BYTES", "date": "BYTES", "boolean": "BOOL"}  # of a column's tensor; others: FP64
+SERVER = {"name": "mlmonkey", "version": __version__, "extensions": ["binary_tensor_data"]}
 HEADER = "Inference-Header-Content-Length"  # bytes of JSON, after which the binary tensors come
 
 
 def add_routes(app: Flask, endpoint: Endpoint) -> None:
-    """Add the routes of the table above."""
-    def add(path: str, view: Any, *methods: str) -> None:
-        app.add_url_rule(f"/v2{path}", f"/v2{path}", view, methods=methods or ("GET",))
-    add("", lambda: as_json({"name": "mlmonkey", "version": __version__,
-                             "extensions": ["binary_tensor_data"]}))
-    add("/health/live", lambda: as_json({"live": True}))
-    add("/health/ready", lambda: as_json({"ready": bool(endpoint.require())}))
+    """Add the routes of the table above, and describe them."""
+    def add(path: str, summary: str, view: Any, **more: Any) -> None:
+        rule, method = f"/v2{path}", "post" if more else "get"
+        app.add_url_rule(rule, rule, view, methods=[method])
+        endpoint.paths[re.sub("<(.+?)>", r"{\1}", rule)] = {method: {
+            "summary": summary, "responses": {
+                "200": {"description": "the answer", **json_of({})},
+                "default": {"description": "the error", **json_of({"error": "string"})}},
+            "parameters": [{"name": name, "in": "path", "required": True,
+                            "schema": {"type": "string"}} for name in re.findall("<(.+?)>", rule)],
+            **more}}
+    add("", "This server", lambda: as_json(SERVER))
+    add("/health/live", "This process is alive", lambda: as_json({"live": True}))
+    add("/health/ready", "A model answers", lambda: as_json({"ready": bool(endpoint.require())}))
     for path in ("/models/<name>", "/models/<name>/versions/<version>"):
-        add(path, partial(describe, endpoint))
-        add(f"{path}/ready", partial(model_ready, endpoint))
-        add(f"{path}/infer", partial(infer, endpoint), "POST")
+        add(path, "The tensors of a model", partial(describe, endpoint))
+        add(f"{path}/ready", "This model answers", partial(model_ready, endpoint))
+        add(f"{path}/infer", "Answer tensors with tensors", partial(infer, endpoint),
+            requestBody={"required": True, **json_of({"inputs": "array"})})
     errors_under(app, ("/v2/",), lambda problem: {"error": problem["detail"]})
 
 

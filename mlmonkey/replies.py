@@ -51,6 +51,13 @@ def errors_under(app: Flask, paths: tuple[str, ...],
     app.after_request(change)
 
 
+def json_of(keys: Mapping[str, str]) -> dict[str, Any]:
+    """What OpenAPI says of a JSON object that has at least these keys, with their types."""
+    return {"content": {"application/json": {"schema": {
+        "type": "object", "required": list(keys),
+        "properties": {key: {"type": kind} for key, kind in keys.items()}}}}}
+
+
 def on_http_error(error: HTTPException) -> Response:
     """404, 405, 413 and whatever else Flask finds, in the form of all other errors."""
     status, detail = error.code or 500, error.description or ""
