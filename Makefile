@@ -44,6 +44,9 @@ report:              ## HTML pages into reports/
 generate-dataset train prediction evaluate deploy-endpoint report: .environment
 	@STARTED_BY=make:$$PPID exec $(PY) -m src.stages $@ $(value ARGS)
 
+notebook: .environment-jupyter  ## JupyterLab in notebooks/, with this environment: [--port N]
+	@exec $(PY) -m jupyter lab --ServerApp.root_dir=. --ServerApp.preferred_dir=notebooks $(value ARGS)
+
 test:                ## all that must hold: lint, types, tests with coverage, both counts
 test: lint .tests-with-coverage count-test-files count-report-files
 .tests-with-coverage: .environment-dev
@@ -66,9 +69,10 @@ lint: .environment-dev  ## flake8 and mypy
 	@$(PY) -m flake8
 	@$(PY) -m mypy --disallow-untyped-defs --ignore-missing-imports --no-error-summary src mlmonkey
 
-format: .environment-dev  ## autopep8: mend what flake8 would complain of, and nothing else
+format: .environment-dev  ## autopep8: mend what flake8 would complain of; strip notebooks
 	@$(PY) -m autopep8 --in-place --recursive --max-line-length 100 \
 		setup.py src mlmonkey tests benchmarks
+	@$(PY) -m src.helpers.strip_notebooks
 
 count-test-files:    ## how many test files there are; none is an error
 	@count=$$(find tests -name 'test_*.py' 2>/dev/null | wc -l | tr -d ' '); echo "$$count test files"; \
@@ -152,6 +156,8 @@ endef
 	$(call bring_environment_up_to_date)
 .environment-dev:
 	$(call bring_environment_up_to_date,dev)
+.environment-jupyter:
+	$(call bring_environment_up_to_date,jupyter)
 .environment-audit:
 	$(call bring_environment_up_to_date,audit)
 
@@ -159,5 +165,5 @@ endef
 TARGETS := $(shell sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' Makefile)
 DASHED := $(foreach target,$(TARGETS),$(if $(findstring -,$(target)),$(target)))
 .PHONY: $(TARGETS) $(subst -,_,$(DASHED)) .tests-with-coverage
-.PHONY: .environment .environment-dev .environment-audit
+.PHONY: .environment .environment-dev .environment-audit .environment-jupyter
 $(foreach target,$(sort $(DASHED)),$(eval $(subst -,_,$(target)): $(target)))

@@ -3,12 +3,14 @@
     make report                                   the model in use, and its dataset
     make report ARGS="--model-name penguins --model-version 2"
     make report ARGS="--all"                      every model and every dataset
+    make report ARGS="--explore"                  a page to look around in the dataset as well
     python -m src.report --all
 
 Writes reports/<model>-v<N>.html and reports/<dataset key>.html. Reads JSON only, loads no model.
 """
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,9 @@ from src.settings import load_settings, relative
 @click.option("--model-name", help="Which model.  [default: the one in use]")
 @click.option("--model-version", type=click.IntRange(1), help="Which version of it.")
 @click.option("--all/--no-all", default=False, help="Pages of every model and every dataset.")
+@click.option("--explore/--no-explore", default=False,
+              help="A page with rows, distributions and associations of each dataset too, which is "
+                   "an extra: make init EXTRAS=explore")
 def main(config: Config) -> None:
     """Write the pages of a model and its dataset into reports/ and print where they are.
 
@@ -36,6 +41,8 @@ def main(config: Config) -> None:
         raise UserError("there is no model and no dataset to report on; make them: make train")
     for what, page in write_pages(models, profiles):
         print(f"{what}: {relative(page)}")
+    for profile in profiles if config.explore else []:
+        print(f"to explore {profile['key']}: {relative(explore(profile))}")
 
 
 def choose_models(store: ModelStore, config: Config) -> list[dict[str, Any]]:
@@ -70,6 +77,20 @@ def write_pages(models: list[dict[str, Any]],
         yield f"model {model}", write_model_page(metadata)
     for profile in profiles:
         yield f"dataset {profile['key']}", write_dataset_page(profile)
+
+
+def explore(profile: dict[str, Any]) -> Path:
+    """Write the page that an extra draws.
+
+    Raises:
+        UserError: when that extra isn't installed.
+    """
+    try:
+        page: Path = import_module("src.extras.explore_page").write_explore_page(profile)
+    except ModuleNotFoundError as error:
+        raise UserError(f"--explore needs {error.name}, which is not here: "
+                        "make init EXTRAS=explore") from None
+    return page
 
 
 if __name__ == "__main__":
