@@ -41,7 +41,8 @@ prediction:          ## score a file: [--input F --output F --model-name N --mod
 evaluate:            ## score a labelled file with an existing model
 deploy-endpoint:     ## serve a model over HTTP: [--model-name N --host H --port P]
 report:              ## HTML pages into reports/
-generate-dataset train prediction evaluate deploy-endpoint report: .environment
+onboard:             ## a table of a database or storage -> data/raw: --data URL [--table T], or back
+generate-dataset train prediction evaluate deploy-endpoint report onboard: .environment
 	@STARTED_BY=make:$$PPID exec $(PY) -m src.stages $@ $(value ARGS)
 
 notebook: .environment-jupyter  ## JupyterLab in notebooks/, with this environment: [--port N]

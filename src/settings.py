@@ -60,7 +60,7 @@ def check_local(path: Path, name: str) -> None:
     if re.match("[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
         address = without_passwords(str(path).replace(":/", "://", 1))
         raise UserError(f"{name} takes a path on this machine, not an address ({address}); "
-                        "download the file, or mount the folder, and give its path")
+                        "give the path of a file or folder, or see make onboard")
 
 
 def environment_value(name: str) -> str | None:

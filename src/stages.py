@@ -32,16 +32,18 @@ from src.helpers.configuration import SECTIONS, Config, ScriptCommand, config_of
 from src.helpers.datasets import (dataset_is_fresh, dataset_key, find_raw, model_store,
                                   read_profile, transformed_path)
 from src.helpers.endings import PATIENCE, STARTED_BY, run_politely
+from src.helpers.sources import is_address, raw_copy_of
 from src.settings import load_settings
 
 # target -> the stages it may run, in order; the last one is the target's own script
 TARGETS = {
-    "generate-dataset": ("generate_dataset",),
-    "train": ("generate_dataset", "train"),
+    "generate-dataset": ("onboard", "generate_dataset"),
+    "train": ("onboard", "generate_dataset", "train"),
     "prediction": ("prediction",),
     "evaluate": ("evaluate",),
     "deploy-endpoint": ("deploy_endpoint",),
     "report": ("report",),
+    "onboard": ("onboard",),
 }
 
 
@@ -55,6 +57,8 @@ def main(words: Sequence[str]) -> int:
     if {"--help", "--show-config"} & set(arguments):
         return explain(TARGETS[target], arguments)
     parts = share_out(TARGETS[target], arguments)
+    if target == "onboard":
+        return run(own, parts[own])
     if target in ("generate-dataset", "train"):
         return bring_up_to_date(target, parts)
     options = resolve(own, parts[own])
@@ -72,6 +76,8 @@ def main(words: Sequence[str]) -> int:
 
 def bring_up_to_date(target: str, parts: dict[str, list[str]]) -> int:
     """Make the dataset and, for `train`, the model; skip what is up to date."""
+    if code := bring_in(parts):
+        return code
     training = resolve("train", parts["train"]) if target == "train" else None
     words = parts["generate_dataset"]
     asked = resolve("generate_dataset", words)
@@ -96,6 +102,21 @@ def bring_up_to_date(target: str, parts: dict[str, list[str]]) -> int:
     if same := same_training(key, resolve("train", arguments)):
         return reselect(same, training)
     return run("train", arguments)
+
+
+def bring_in(parts: dict[str, list[str]]) -> int:
+    """Copy a table that --data names by its address, and let the stages read the copy."""
+    words = parts.pop("onboard")
+    asked = resolve("onboard", words)
+    if asked.sources["data"] != "flag" or not is_address(asked.data):
+        for option in ("table", "query", "dest"):
+            if asked.sources[option] == "flag":
+                raise UserError(f"--{option} goes with an address as --data; leave it out")
+        return 0
+    raw = raw_copy_of(asked)
+    for own in parts.values():
+        own += ["--data", str(raw)]  # the last one counts
+    return run("onboard", words)
 
 
 def share_out(stages: Sequence[str], arguments: Sequence[str]) -> dict[str, list[str]]:

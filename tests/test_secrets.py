@@ -220,7 +220,9 @@ def test_what_should_fail_did_and_the_rest_did_not(campaign: Campaign) -> None:
     for words, part in (("booming", "ValueError: could not convert string to float: '***'"),
                         ("casting", "Could not convert string '***' to INT32"),
                         ("boom.csv", "ValueError: could not convert string to float: '***'"),
-                        ("--data https", "--data takes a path on this machine, not an address "
+                        ("--data https", "--data https://***@host.example/x.csv?*** a password "
+                         "doesn't belong on a command line"),
+                        ("--input https", "--input takes a path on this machine, not an address "
                          "(https://***@host.example/x.csv?***)"),
                         ("--show-config", "  model     ***  (.env.local)"),
                         ("--show-config", "x=https://***@host.example/x.csv?***  (flag)"),

@@ -30,6 +30,7 @@ from src.helpers.datasets import (dataset_is_fresh, dataset_key, find_raw, model
                                   profile_path, read_profile, transformed_path)
 from src.helpers.freshness import dataset_record
 from src.helpers.progress import steps
+from src.helpers.sources import source_of
 from src.settings import load_settings, relative
 
 MEMORY_LIMIT = "1GB"  # of DuckDB; beyond it, it works on disk
@@ -118,7 +119,7 @@ def generate(raw: Path, key: str, config: Config, show: Callable[[str], None]) -
         content = {
             "dataset_version": 1, "key": key,
             "raw": {"path": relative(raw), "sha256": sha256, "size": seen.st_size,
-                    "rows": source.account.records},
+                    "rows": source.account.records} | source_of(raw, sha256),
             "reading": reading, "rules": rules, "records": vars(source.account),
             "formulas": treatment(config.escape), "private": list(config.private),
             "config": config.block(),
