@@ -15,7 +15,9 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import tritonclient.http
 from conftest import Run, assert_refused, clean_environment, edit_sealed, run_in
 
 READY_WITHIN = 60  # seconds; a few on a quiet machine
@@ -147,6 +149,28 @@ def test_every_worker_answers_as_in_training(server: Server, golden: dict[str, A
         return len(server.workers()) >= 2
 
     until(both_have_answered, server.text)
+
+
+def test_a_client_that_we_did_not_write_is_answered(server: Server, golden: dict[str, Any]) -> None:
+    """Triton's client with its own settings: binary tensors, JSON, and compressed."""
+    rows = golden["rows"]
+    wanted = server.ask("POST", "/predict", {"features": rows, "probabilities": True})[1]
+    with tritonclient.http.InferenceServerClient(f"127.0.0.1:{server.port}") as client:
+        assert client.is_server_live() and client.is_server_ready()
+        assert client.is_model_ready("penguins") and not client.is_model_ready("penguins", "2")
+        for binary, compressed in ((True, None), (False, None), (True, "gzip")):
+            inputs = []
+            for each in client.get_model_metadata("penguins")["inputs"]:
+                values = [row[each["name"]] for row in rows]
+                column = np.array([value or b"" for value in values], dtype=object) \
+                    if each["datatype"] == "BYTES" else np.array(values, dtype="f8")
+                one = tritonclient.http.InferInput(each["name"], [len(rows)], each["datatype"])
+                inputs.append(one.set_data_from_numpy(column, binary_data=binary))
+            found = client.infer("penguins", inputs, request_compression_algorithm=compressed)
+            assert [each.decode() for each in found.as_numpy("prediction")] == wanted["result"]
+            assert found.as_numpy("probabilities").tolist() == wanted["probabilities"]
+        with pytest.raises(tritonclient.http.InferenceServerException, match="no input 'island'"):
+            client.infer("penguins", inputs[1:])
 
 
 def test_the_master_never_loads_what_a_fork_would_break(server: Server) -> None:
