@@ -57,7 +57,7 @@ test: lint .tests-with-coverage count-test-files count-report-files
 	@$(PY) -m coverage combine --quiet
 	@$(PY) -m coverage report --fail-under=$(COVERAGE_FLOOR)
 
-test-all: .environment-dev  ## what test leaves out: slow tests, a browser, a container engine
+test-all: .environment-test-all  ## what test leaves out: slow tests, a browser, a container engine
 	@$(PY) -m pytest $(PARALLEL) -rs -m "$(MARKED)" $(value ARGS)
 
 pytest: .environment-dev  ## tests only: [-k WORD tests/test_x.py]
@@ -113,7 +113,9 @@ lock: .environment-dev  ## make the locks from requirements*.txt: [--upgrade: re
 	@echo setuptools | $(LOCK) $(value ARGS) -o requirements.lock requirements.txt -
 	@echo setuptools | $(LOCK) $(value ARGS) -o requirements-dev.lock requirements-dev.txt - \
 		-c requirements.lock
-# One file for Linux and macOS, any processor, Python 3.11 and up. setuptools installs mlmonkey.
+	@echo setuptools | $(LOCK) $(value ARGS) -o requirements-test-all.lock \
+		requirements-test-all.txt - -c requirements-dev.lock
+# Each is one file for Linux and macOS, any processor, Python 3.11 and up. setuptools installs mlmonkey.
 LOCK = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--only-binary :all: --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
@@ -159,6 +161,8 @@ endef
 	$(call bring_environment_up_to_date,dev)
 .environment-jupyter:
 	$(call bring_environment_up_to_date,jupyter)
+.environment-test-all:
+	$(call bring_environment_up_to_date,test-all)
 .environment-audit:
 	$(call bring_environment_up_to_date,audit)
 
@@ -166,5 +170,6 @@ endef
 TARGETS := $(shell sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' Makefile)
 DASHED := $(foreach target,$(TARGETS),$(if $(findstring -,$(target)),$(target)))
 .PHONY: $(TARGETS) $(subst -,_,$(DASHED)) .tests-with-coverage
-.PHONY: .environment .environment-dev .environment-audit .environment-jupyter
+.PHONY: .environment .environment-dev .environment-test-all .environment-audit
+.PHONY: .environment-jupyter
 $(foreach target,$(sort $(DASHED)),$(eval $(subst -,_,$(target)): $(target)))

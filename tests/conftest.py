@@ -26,7 +26,7 @@ from src.model.trusted import TRUSTED
 ROOT = Path(__file__).resolve().parent.parent
 RAW = ("iris.csv", "penguins.csv", "cars.csv")
 FILES = ("Makefile", "setup.py", "requirements.txt", "requirements-dev.txt", "requirements.lock",
-         "requirements-dev.lock")
+         "requirements-dev.lock", "requirements-test-all.txt", "requirements-test-all.lock")
 CODE = ("src", "mlmonkey")
 # not the owner's params.yaml and .env: they may name other tables and the owner's own folders;
 # boosting, because most tests are about other things and it is quick

@@ -131,9 +131,10 @@ def test_targets_make_the_environment_first(project: Path, target: str) -> None:
     plan = make(project, "-n", target, py_env="pip").stdout
     alone = target in ("up", "down") or target.startswith(("count-", "docker-"))
     assert ("src.helpers.environment" in plan) == (not alone)
-    needs_dev = target in ("test", "test-all", "pytest", "tox", "lint", "format", "dist", "lock")
+    needs_dev = target in ("test", "pytest", "tox", "lint", "format", "dist", "lock")
     assert ("src.helpers.environment dev" in plan) == needs_dev
-    for extra, name in (("audit", "audit"), ("jupyter", "notebook")):
+    for extra, name in (("audit", "audit"), ("jupyter", "notebook"),
+                        ("test-all", "test-all")):
         assert (f"src.helpers.environment {extra}" in plan) == (target == name)
 
 

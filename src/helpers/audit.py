@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 # It names what requirements.lock names, too; a test says so.
-LOCK = "requirements-dev.lock"
+LOCK = "requirements-test-all.lock"
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
     python3 -m src.helpers.environment          # what requirements.lock pins, into .venv
     python3 -m src.helpers.environment dev      # and what tests, lint and format need
+    python3 -m src.helpers.environment test-all # and what the tests of make test-all need
 
 Read from the environment (make passes them on):
     PY_ENV=pip|conda|uv   what makes .venv: Python's venv (default), conda, uv
@@ -36,6 +37,7 @@ VENV_PYTHON = os.path.join(VENV, "bin", "python")
 # What .venv was made for. Contents are compared, never times: a checkout touches every file.
 STAMP = os.path.join(VENV, "ml-skeleton.json")
 NOT_INSTALLED = ("folder", "PY_ENV", "PYTHON")  # when these change, .venv is made anew
+LEVELS = ["dev", "test-all"]  # extras with a file of pins; each needs those before it
 RUNNING = "%d.%d" % sys.version_info[:2]
 
 
@@ -87,7 +89,7 @@ def check_active_python(extras: list[str]) -> None:
 
     site.main()  # make starts this with -S, which is quicker; here site-packages matter
     lines = [line for file in requirements_files(extras) for line in read(file).splitlines()]
-    for extra in set(extras) - {"dev"}:
+    for extra in set(extras) - set(LEVELS):
         lines += extras_of_setup()[extra]
     missing = []
     for name in filter(None, (re.match(r"\w[\w.-]*", line) for line in lines)):
@@ -287,7 +289,8 @@ def useful_line(output: str) -> str:
 
 
 def requirements_files(extras: list[str]) -> list[str]:
-    return ["requirements.txt"] + ["requirements-dev.txt"] * ("dev" in extras)
+    level = max([LEVELS.index(extra) + 1 for extra in extras if extra in LEVELS], default=0)
+    return ["requirements.txt"] + ["requirements-%s.txt" % each for each in LEVELS[:level]]
 
 
 def lock_of(files: list[str]) -> str:
@@ -298,7 +301,7 @@ def lock_of(files: list[str]) -> str:
 def words_of(extras: list[str]) -> list[str]:
     """What the .txt files say, and this project with its extras, in pip's words."""
     files = [word for file in requirements_files(extras) for word in ("-r", file)]
-    others = ",".join(extra for extra in extras if extra != "dev")
+    others = ",".join(extra for extra in extras if extra not in LEVELS)
     return files + ["-e", ".[%s]" % others if others else "."]
 
 

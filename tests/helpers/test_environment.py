@@ -19,7 +19,8 @@ OURS = ("PY_ENV", "PIP_EXEC", "CONDA_EXEC", "PYTHON", "EXTRAS", "TORCH_INDEX", "
 CLEAN = {name: value for name, value in os.environ.items() if name not in OURS}
 
 SETUP = """
-EXTRAS = {"dev": ["pytest"], "torch": ["torch==2.13.0"], "jupyter": ["jupyterlab>=4"]}
+EXTRAS = {"dev": ["pytest"], "torch": ["torch==2.13.0"], "jupyter": ["jupyterlab>=4"],
+          "test-all": ["moto"]}
 """
 
 
@@ -35,7 +36,8 @@ def project(tmp_path: Path) -> Path:
     (root / "setup.py").write_text(SETUP)
     (root / "requirements.txt").write_text("# core\npytest==9  # to be found here\n")
     (root / "requirements-dev.txt").write_text("-r requirements.txt\ncoverage==7\n")
-    for name in ("requirements.lock", "requirements-dev.lock"):
+    (root / "requirements-test-all.txt").write_text("-r requirements-dev.txt\n")
+    for name in ("requirements.lock", "requirements-dev.lock", "requirements-test-all.lock"):
         (root / name).write_text("pytest==9 --hash=sha256:0\n")
     return root
 
@@ -123,6 +125,10 @@ def test_extras_accumulate(project: Path, fake_pip: Path) -> None:
     assert calls(fake_pip)[1].endswith("-r requirements-dev.txt -e .[jupyter,torch]")
     environment(project, "dev", PIP_EXEC=fake_pip, EXTRAS="jupyter")
     assert calls(fake_pip) == []
+    environment(project, "test-all", PIP_EXEC=fake_pip)
+    first, second = calls(fake_pip)
+    assert first == LOCKED + "requirements-test-all.lock"
+    assert second == REST + f"{files} -r requirements-test-all.txt -e .[jupyter,torch]"
 
 
 def test_an_extra_taken_out_of_setup_is_forgotten(project: Path, fake_pip: Path) -> None:
@@ -251,7 +257,7 @@ def test_a_failing_pip_is_one_line_with_the_command(project: Path, fake_pip: Pat
     ("variables", "words"),
     [
         ({"PY_ENV": "nnone"}, ["PY_ENV=nnone is unknown; known: pip, conda, uv, none"]),
-        ({"EXTRAS": "dev,torhc"}, ["EXTRAS=torhc is unknown; known: dev, jupyter, torch"]),
+        ({"EXTRAS": "dev,torhc"}, ["EXTRAS=torhc is unknown; known: dev, jupyter, test-all, torch"]),
         ({"PIP_EXEC": "/no where/pip"}, ["PIP_EXEC=/no where/pip", "no such program"]),
         ({"PY_ENV": "conda", "PATH": "/no"}, ["conda: not found; install", "CONDA_EXEC=", "=pip"]),
         ({"PY_ENV": "conda", "CONDA_EXEC": "/no"}, ["CONDA_EXEC=/no: no such program"]),
