@@ -257,7 +257,8 @@ def test_a_failing_pip_is_one_line_with_the_command(project: Path, fake_pip: Pat
     ("variables", "words"),
     [
         ({"PY_ENV": "nnone"}, ["PY_ENV=nnone is unknown; known: pip, conda, uv, none"]),
-        ({"EXTRAS": "dev,torhc"}, ["EXTRAS=torhc is unknown; known: dev, jupyter, test-all, torch"]),
+        ({"EXTRAS": "dev,torhc"},
+         ["EXTRAS=torhc is unknown; known: dev, jupyter, test-all, torch"]),
         ({"PIP_EXEC": "/no where/pip"}, ["PIP_EXEC=/no where/pip", "no such program"]),
         ({"PY_ENV": "conda", "PATH": "/no"}, ["conda: not found; install", "CONDA_EXEC=", "=pip"]),
         ({"PY_ENV": "conda", "CONDA_EXEC": "/no"}, ["CONDA_EXEC=/no: no such program"]),
