@@ -356,9 +356,9 @@ def _add_boosting(program: Program, estimator: Any, parts: list[Part]) -> tuple[
     parts, codes = _split_categories(estimator, parts)
     block, sources = gather(program, parts)
     names = []
-    for output, known in enumerate(np.ravel(estimator._baseline_prediction)):
+    for place, known in enumerate(np.ravel(estimator._baseline_prediction)):
         # an ensemble for each class: a tenth quicker than one for all of them
-        predictors = [iteration[output] for iteration in estimator._predictors]
+        predictors = [iteration[place] for iteration in estimator._predictors]
         counts = [len(each.nodes) for each in predictors]
         starts = np.cumsum([1, *counts])[:-1]
         base = np.zeros(1, dtype=predictors[0].nodes.dtype)  # a leaf: what is known before
