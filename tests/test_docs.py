@@ -84,6 +84,19 @@ def test_the_pages_end_in_a_prediction_over_http(served: int) -> None:
     assert content["result"] == ["setosa"] and len(content["probabilities"][0]) == 3
 
 
+def test_clients_of_other_servers_are_answered_as_the_page_says(served: int) -> None:
+    page = (ROOT / PAGES[1]).read_text(encoding="utf-8")
+    clients = [[sys.executable, "-c", block] for block in re.findall(
+        r"```python\n(.*?)```", page, re.DOTALL) if "localhost:5000" in block]
+    clients += [shlex.split(line) for line in commands(PAGES[1]) if line.startswith("curl")
+                and shutil.which("curl")]
+    assert clients
+    for words in clients:
+        words = [word.replace("localhost:5000", f"localhost:{served}") for word in words]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+        assert "setosa" in done.stdout, (words, done.stdout, done.stderr)
+
+
 def test_no_placeholder_is_left() -> None:
     for page in (*PAGES, "AGENTS.md", "benchmarks/RESULTS.md"):
         assert not re.search(r"@[A-Z]+@|TODO|FIXME", (ROOT / page).read_text(encoding="utf-8"))
