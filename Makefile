@@ -48,6 +48,9 @@ generate-dataset train prediction evaluate deploy-endpoint report onboard: .envi
 notebook: .environment-jupyter  ## JupyterLab in notebooks/, with this environment: [--port N]
 	@exec $(PY) -m jupyter lab --ServerApp.root_dir=. --ServerApp.preferred_dir=notebooks $(value ARGS)
 
+drift: .environment  ## is what an endpoint was asked like the training? [--model-name N]
+	@$(PY) -m src.drift $(value ARGS)
+
 test:                ## all that must hold: lint, types, tests with coverage, both counts
 test: lint .tests-with-coverage count-test-files count-report-files
 .tests-with-coverage: .environment-dev

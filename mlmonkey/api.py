@@ -20,7 +20,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 
-from mlmonkey import invocations, open_inference, openapi, page
+from mlmonkey import drift, invocations, open_inference, openapi, page
 from mlmonkey.conformal import threshold, widen
 from mlmonkey.csv_answers import answer_columns
 from mlmonkey.csv_body import read_csv
@@ -57,6 +57,7 @@ def create_app(model: LoadedModel | None, release: Mapping[str, Any],
     open_inference.add_routes(app, endpoint)
     invocations.add_routes(app, endpoint)
     openapi.add_routes(app, endpoint)
+    drift.add_routes(app, endpoint)
     return app
 
 

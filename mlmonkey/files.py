@@ -44,17 +44,18 @@ def sha256_of_text(text: str) -> str:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; it takes the final name only when the block succeeds.
 
-    The bytes are on disk before the rename, so a crash leaves the old file or the new one.
+    The bytes are on disk before the rename, so a crash leaves the old file or the new one; with
+    durable=False, which never waits for a disk, that holds for a crash of the process alone.
     """
-    with whole_files(path) as (temporary,):
+    with whole_files(path, durable=durable) as (temporary,):
         yield temporary
 
 
 @contextmanager
-def whole_files(*paths: Path) -> Iterator[list[Path]]:
+def whole_files(*paths: Path, durable: bool = True) -> Iterator[list[Path]]:
     """Yield a temporary path beside each path; all of them take their final names, or none does.
 
     Only a crash between two renames leaves some of both: the last file names the others' sha256.
@@ -64,9 +65,10 @@ def whole_files(*paths: Path) -> Iterator[list[Path]]:
         yield temporaries
         for temporary in temporaries:
             os.chmod(temporary, 0o666 & ~_umask())
-            sync(temporary)
+            if durable:
+                sync(temporary)
         _rename(dict(zip(temporaries, paths)))
-        for folder in dict.fromkeys(path.parent for path in paths):
+        for folder in dict.fromkeys(path.parent for path in paths if durable):
             sync(folder)
 
 

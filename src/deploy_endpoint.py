@@ -25,12 +25,14 @@ from typing import Any
 import click
 
 from mlmonkey.errors import UserError
+from mlmonkey.monitoring import check_folder
 from mlmonkey.store import LoadedModel, ModelId, ModelStore
 from src.helpers.choosing import choose, model_options
 from src.helpers.commands import make_line
 from src.helpers.configuration import Config, script
 from src.helpers.gunicorn_server import HEADERS_WITHIN
-from src.settings import relative
+from src.helpers.os_errors import os_error_line
+from src.settings import load_settings, relative
 
 # each has serve(listener, workers, timeout, load, ready)
 SERVERS = {"gunicorn": "src.helpers.gunicorn_server", "granian": "src.extras.granian_server"}
@@ -61,7 +63,9 @@ def main(config: Config) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     workers = config.workers or cores()
     address = f"http://{shown_host(config.host)}:{listener.getsockname()[1]}"
-    server.serve(listener, workers, config.timeout, lambda: make_application(store, identifier),
+    folder = monitoring_folder(identifier)
+    server.serve(listener, workers, config.timeout,
+                 lambda: make_application(store, identifier, folder),
                  lambda: announce(store, identifier, address, workers, config.host))
 
 
@@ -78,8 +82,24 @@ def import_server(name: str) -> Any:
                         f"make init EXTRAS={name}") from None
 
 
-def make_application(store: ModelStore, identifier: ModelId) -> Any:
+def monitoring_folder(identifier: ModelId) -> Path | None:
+    """Where the workers add up what they count; None, which is said, when they can't."""
+    folder = load_settings().monitoring
+    try:
+        check_folder(folder / f"{identifier}.json")
+    except OSError as error:
+        print(f"warning: drift is counted in each worker's memory alone: {os_error_line(error)}",
+              file=sys.stderr, flush=True)
+        return None
+    return folder
+
+
+def make_application(store: ModelStore, identifier: ModelId,
+                     monitoring: Path | None = None) -> Any:
     """Load the model in this worker, answer the example row once, and return what serves.
+
+    Args:
+        monitoring: the folder in which the workers add up what they count.
 
     Raises:
         UserError: when the model is refused, or can't answer its own example.
@@ -92,6 +112,7 @@ def make_application(store: ModelStore, identifier: ModelId) -> Any:
     answer = app.test_client().post("/predict", json=question)
     if answer.status_code != 200:
         raise UserError(f"{identifier} does not answer its own example row: {answer.text}")
+    app.extensions["drift"].keep(monitoring)
     return app
 
 

@@ -27,6 +27,7 @@ FOLDERS = {
     "MODELS_DIR": "models",
     "MODELS_METADATA_DIR": "models/metadata",
     "REPORTS_DIR": "reports",
+    "MONITORING_DIR": "data/monitoring",
 }
 
 
@@ -41,6 +42,7 @@ class Settings:
     models: Path
     metadata: Path
     reports: Path
+    monitoring: Path
 
 
 def load_settings() -> Settings:

@@ -118,8 +118,8 @@ def test_the_first_commands_are_the_ones_that_ci_runs() -> None:
 def test_every_target_is_in_the_docs() -> None:
     prose = "".join((ROOT / page).read_text(encoding="utf-8") for page in (*PAGES, "AGENTS.md"))
     helped = subprocess.run(["make", "help"], cwd=ROOT, text=True, capture_output=True, check=True)
-    for target in ("train", "prediction", "evaluate", "deploy-endpoint", "report", "init", "test",
-                   "test-all", "help", "lint"):
+    for target in ("train", "prediction", "evaluate", "deploy-endpoint", "report", "drift", "init",
+                   "test", "test-all", "help", "lint"):
         assert f"make {target}" in prose and f"  {target} " in helped.stdout, target
 
 

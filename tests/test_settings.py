@@ -56,7 +56,7 @@ def test_an_error_names_the_path_in_a_moved_folder_and_its_variable(
 def test_importing_any_script_does_nothing(project: Path) -> None:
     before = sorted(path for path in project.rglob("*") if "__pycache__" not in path.parts)
     modules = ["src.stages", "src.train", "src.predict", "src.evaluate", "src.deploy_endpoint",
-               "src.report", "src.etl.generate_dataset"]
+               "src.report", "src.drift", "src.etl.generate_dataset"]
     code = (f"import sys, {', '.join(modules)}; print([name for name in ('pandas', 'numpy', "
             "'sklearn', 'duckdb', 'flask', 'gunicorn') if name in sys.modules])")
     assert run_in(project, [sys.executable, "-B", "-c", code]).stdout == "[]\n"

@@ -25,11 +25,15 @@ PREDICTED_ROWS = 50_000  # at once, of all permutations together
 
 
 class Evaluation(NamedTuple):
-    """Scores of a model or dummy, what the report draws, and what intervals are made from."""
+    """Scores of a model or dummy, what the report draws, and what intervals are made from.
+
+    `answers` are labels or numbers for rows that were not learned from: all folds and the hold-out.
+    """
 
     scores: list[dict[str, Any]]
     block: dict[str, Any]
     intervals: dict[str, Any] | None
+    answers: np.ndarray
 
 
 class Parts(NamedTuple):
@@ -118,7 +122,8 @@ def evaluate(table: Table, parts: Parts, recipe: Recipe, config: Config,
                                  table.y[rows], labels, classes)
         answered = [(table.y[rows], answer) for rows, answer in given]
         intervals = intervals_block(answered[:last], answered[last:], classes)
-        found.append((model, Evaluation(scores, block, intervals)))
+        answers = np.concatenate([answer.labels for _, answer in given])
+        found.append((model, Evaluation(scores, block, intervals, answers)))
     return *found[0], found[1][1]
 
 

@@ -9,11 +9,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from mlmonkey import metadata as md
+from mlmonkey.bins import reference
 from mlmonkey.code_state import git_commit, uncommitted_patch
 from mlmonkey.errors import UserError
 from mlmonkey.golden import golden_difference, golden_outputs, predict_with
 from mlmonkey.model_files import deserialize, serialize
 from mlmonkey.names import ModelId, check_name
+from mlmonkey.rows import rows_from_columns
 from mlmonkey.schema import draw_rows
 from mlmonkey.store import ModelStore
 from src.etl.unpack import table_name
@@ -31,6 +33,7 @@ from src.settings import ROOT, secret_values
 
 GOLDEN_ROWS = 20
 TIMED_ROWS = 1000
+AT_ONCE = 20_000  # rows counted together
 MANY_ROWS = 20_000  # with fewer, threads wait for each other longer than they work
 PATCH_PATHS = ("src", "mlmonkey", "Makefile", "setup.py", "requirements*", "params.yaml")
 
@@ -151,6 +154,11 @@ def save(store: ModelStore, identifier: ModelId, model: Any,
     with threadpool_limits(1):  # as the endpoint's workers do
         predict_with(model, frame)
     done["clock"].split("answer 1,000 rows")
+    target = describe_target(table, done["task"])
+    parts_of_table = (rows_from_columns(table.X.iloc[start:start + AT_ONCE], table.schema)
+                      for start in range(0, len(table.X), AT_ONCE))
+    drift = reference(parts_of_table, table.schema, target, done["evaluation"].answers)
+    done["clock"].split("drift")
     metadata = {
         "metadata_version": md.METADATA_VERSION,
         "model_identifier": md.identifier_of(commit, timestamp, str(identifier)),
@@ -160,7 +168,7 @@ def save(store: ModelStore, identifier: ModelId, model: Any,
         "model_hyperparameters": {name: _plain(value)
                                   for name, value in model[-1].get_params().items()},
         "input_data_location": profile["raw"]["path"],
-        "target": describe_target(table, done["task"]),
+        "target": target,
         "features": [feature["name"] for feature in table.schema],
         "feature_importances": done["importances"],
         "scores": done["evaluation"].scores, "baseline_scores": done["dummy"].scores,
@@ -170,7 +178,7 @@ def save(store: ModelStore, identifier: ModelId, model: Any,
         "environment": md.environment_block(freshness.pinned(), recipe.threads,
                                             None if patch is None else bool(patch)),
         "config": config.block(), "artifacts": artifacts, "golden": golden,
-        "serving": serving,
+        "serving": serving, "drift": drift,
         "doctor": done["doctor"],
         "evaluation": without_private(done["evaluation"].block, table),
         "timings": done["clock"].finished(),
