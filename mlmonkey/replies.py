@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any
 
 import orjson
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app, has_request_context, request
 from werkzeug.exceptions import HTTPException
 
 from mlmonkey.conformal import NoInterval
@@ -21,6 +21,7 @@ from mlmonkey.redact import traceback_without_cells
 from mlmonkey.schema import RowError
 
 PROBLEM = "application/problem+json"
+FORMS = "mlmonkey_error_forms"  # of protocols, by their paths, among an application's extensions
 
 
 def answer_errors(app: Flask) -> None:
@@ -42,13 +43,7 @@ def errors_under(app: Flask, paths: tuple[str, ...],
     Args:
         paths: each ends with a slash, such as /v2/ for /v2 and what is below it.
     """
-    def change(answer: Response) -> Response:
-        if answer.status_code >= 400 and answer.mimetype == PROBLEM \
-                and f"{request.path}/".startswith(paths):
-            answer.data = orjson.dumps(form(orjson.loads(answer.data)))
-            answer.mimetype = "application/json"
-        return answer
-    app.after_request(change)
+    app.extensions.setdefault(FORMS, {})[paths] = form
 
 
 def json_of(keys: Mapping[str, str]) -> dict[str, Any]:
@@ -92,5 +87,10 @@ def as_csv(columns: Mapping[str, Any]) -> Response:
 
 def as_problem(status: int, detail: str, more: Mapping[str, Any]) -> Response:
     """An error; about:blank means that the title is the status's own."""
-    return as_json({"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status,
-                    "detail": detail, **more}, status, PROBLEM)
+    problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status,
+               "detail": detail, **more}
+    if has_request_context():  # not where the server itself gives up on a client
+        for paths, form in current_app.extensions.get(FORMS, {}).items():
+            if f"{request.path}/".startswith(paths):
+                return as_json(form(problem), status)
+    return as_json(problem, status, PROBLEM)
