@@ -35,6 +35,10 @@ from src.settings import load_settings, relative
 @model_options
 @click.option("--delimiter", default="auto", help="Of this file, where it differs from the data.",
               type=click.Choice(["auto", "comma", "semicolon", "tab", "pipe"]))
+@click.option("--decimal", type=click.Choice(["auto", "comma", "point"]), default="auto",
+              help="What 1,234 means in this file, where it differs from the data.")
+@click.option("--dates", type=click.Choice(["auto", "day-first", "month-first"]), default="auto",
+              help="What 01/02/2024 means in this file, where it differs from the data.")
 def main(config: Config) -> None:
     """Score a labelled file with an existing model.
 
@@ -98,7 +102,7 @@ def labelled_batches(config: Config, metadata: dict[str, Any]) -> Iterator[tuple
         else:
             source = open_input(config.input, metadata, Path(workspace), connection,
                                 delimiter=config.delimiter, labels=True, member=config.member,
-                                sheet=config.sheet)
+                                sheet=config.sheet, decimal=config.decimal, dates=config.dates)
         for batch in source.batches:
             yield batch, batch.kept[name].to_numpy(dtype=object, na_value=None)
 

@@ -45,6 +45,10 @@ FORMATS = (".csv", ".parquet")
 @escape_option
 @click.option("--delimiter", default="auto", help="Of this file, where it differs from the data.",
               type=click.Choice(["auto", "comma", "semicolon", "tab", "pipe"]))
+@click.option("--decimal", type=click.Choice(["auto", "comma", "point"]), default="auto",
+              help="What 1,234 means in this file, where it differs from the data.")
+@click.option("--dates", type=click.Choice(["auto", "day-first", "month-first"]), default="auto",
+              help="What 01/02/2024 means in this file, where it differs from the data.")
 @click.option("--max-rejects", type=click.FloatRange(0, 1), default=0.01,
               help="Largest share of records without an answer; above it the exit code is 1.")
 def main(config: Config) -> int:
@@ -80,7 +84,7 @@ def main(config: Config) -> int:
         else:
             source = open_input(config.input, model.metadata, Path(workspace), connection, keep,
                                 config.delimiter, escape=escape, member=config.member,
-                                sheet=config.sheet)
+                                sheet=config.sheet, decimal=config.decimal, dates=config.dates)
             say_ignored(source, model.metadata)
             about["input"] = {"path": relative(source.path), "sha256": source.sha256,
                               "records": vars(source.account)}

@@ -5,7 +5,7 @@ be read, or a value that can't be what the model knows, is a row with an error t
 not grow with the file.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,14 +16,15 @@ from mlmonkey.cells import rule_of
 from mlmonkey.errors import UserError
 from mlmonkey.files import sha256_of
 from mlmonkey.rows import Rows, rows_from_columns
-from mlmonkey.schema import EXPECTED
+from mlmonkey.schema import EXPECTED, Feature
 from mlmonkey.serving import finite
 from src.etl.account import (REASON, ROW_NUMBER, Account, Source, identifier, numbered_sql,
                              open_source, quoted)
-from src.etl.convert import cells_sql, checked_value_sql, parquet_value_sql
+from src.etl.convert import cells_sql, checked_value_sql, dtype_of_type, parquet_value_sql
 from src.etl.detect import (DELIMITERS, check_beginning, check_readable, detect_reading,
                             scan)
 from src.etl.formulas import escaped_sql
+from src.etl.rules import BY_NAME, COMMAS, THOUSAND, twin_of
 from src.etl.unpack import unpack
 from src.helpers.commands import make_line, typed
 from src.helpers.configuration import nearest
@@ -59,7 +60,7 @@ class Input(NamedTuple):
 def open_input(path: Path, metadata: Mapping[str, Any], workspace: Path, connection: Any,
                keep: Sequence[str] = (), delimiter: str = "auto",
                labels: bool = False, escape: bool = False, member: str | None = None,
-               sheet: str | None = None) -> Input:
+               sheet: str | None = None, decimal: str = "auto", dates: str = "auto") -> Input:
     """Open a file with the reading that the model's data had.
 
     Args:
@@ -69,9 +70,11 @@ def open_input(path: Path, metadata: Mapping[str, Any], workspace: Path, connect
         labels: the target must be there too; it is echoed as typed values instead of `keep`.
         escape: what is echoed is text that no spreadsheet runs.
         member, sheet: which table of the file, where it holds several.
+        decimal, dates: how this file writes what reads both ways, where the model's data differed.
 
     Raises:
-        UserError: when columns are missing; names them.
+        UserError: when columns are missing; names them. While batches are read: when a column says
+            that its numbers or dates are written otherwise than the model's data were.
     """
     check_readable(path, "--input")
     trained = metadata["data"]["reading"]
@@ -79,7 +82,7 @@ def open_input(path: Path, metadata: Mapping[str, Any], workspace: Path, connect
     check_beginning(path, plain.path)
     scanned = scan(plain.path)
     sha256 = scanned.sha256 if plain.path == path else sha256_of(path)
-    reading = _reading(path, scanned, trained, plain.delimiter or delimiter)
+    reading = _reading(path, scanned, metadata, plain.delimiter or delimiter)
     source = open_source(connection, plain.path, reading, workspace)
     columns = list(source.reading["columns"])
     target = metadata["target"]
@@ -98,7 +101,17 @@ def open_input(path: Path, metadata: Mapping[str, Any], workspace: Path, connect
     ignored = [name for name in columns if name not in wanted]
     relation = connection.sql(f"FROM {source.sql()}")
     types = dict(zip(relation.columns, map(str, relation.types)))
-    batches = _read(connection, source, metadata, echoed, target if labels else None, escape)
+    features = [*metadata["schema"], *([target] if labels else [])]
+    rules = {feature["name"]: restyled(rule_of(feature["name"], feature["dtype"],
+                                               metadata["data"]["rules"]), decimal, dates)
+             for feature in features}
+    texts = set(columns)
+    if source.reading["format"] == "parquet":
+        say_types(features, types)
+        texts = {name for name, kind in types.items()
+                 if kind == "VARCHAR" and trained["format"] != "parquet"}
+    check = Styles(path, connection, source, rules, {decimal, dates} == {"auto"})
+    batches = _read(connection, source, features, rules, texts, echoed, labels, escape, check)
     return Input(path, sha256, source.account, columns, types, ignored, batches)
 
 
@@ -129,9 +142,85 @@ def open_hold_out(metadata: Mapping[str, Any], profile: Mapping[str, Any] | None
                       escape=escape)
 
 
-def _reading(path: Path, scanned: Any, trained: Mapping[str, Any],
+def restyled(rule: str, decimal: str, dates: str) -> str:
+    """The rule for the same kind of values in the style that somebody says a file has."""
+    plain = rule.removesuffix(COMMAS).removesuffix(THOUSAND)
+    if decimal == "comma" and plain + COMMAS in BY_NAME:
+        return plain + COMMAS
+    if decimal == "point" and rule.endswith(COMMAS):
+        return plain + THOUSAND
+    other = twin_of(rule)
+    if dates != "auto" and other and BY_NAME[rule].dtype == "date":
+        return min(rule, other) if dates == "day-first" else max(rule, other)
+    return rule
+
+
+def other_style(rule: str) -> str | None:
+    """The rule that reads the same kind of values as others write them."""
+    return rule.removesuffix(THOUSAND) + COMMAS if rule.endswith(THOUSAND) else twin_of(rule)
+
+
+def say_types(features: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> None:
+    """Name the columns of a typed file that are of another type than the model's data was."""
+    kinds = {"integer": "number"}  # the one widens to the other
+    for feature in features:
+        name, dtype = feature["name"], feature["dtype"]
+        found = dtype_of_type(types[name])
+        if kinds.get(found, found) != kinds.get(dtype, dtype) and types[name] != '"NULL"':
+            print(f"note: column {name!r} is {types[name]} in this file and {dtype} in the model's "
+                  f"data: its values are read as {dtype}, or reported")
+
+
+class Styles:
+    """Looks at a column as a whole when one of its values does not fit the rule of the training.
+
+    What fits no longer is reported row by row, but beside it 1.234 or 03/04/2024 would be read as
+    something else than is meant.
+    """
+
+    def __init__(self, path: Path, connection: Any, source: Source, rules: Mapping[str, str],
+                 wanted: bool) -> None:
+        self.path, self.connection, self.source = path, connection, source
+        readable = source.reading["format"] != "parquet" and wanted
+        self.waiting = {name: (rule, other) for name, rule in rules.items()
+                        if readable and (other := other_style(rule))}
+
+    def check(self, errors: Sequence[str]) -> None:
+        """Refuse a file of which more values fit the other style only than the trained one only."""
+        starts = {f"column {name}: ": name for name in self.waiting}
+        for name in [name for start, name in starts.items()
+                     if any(start in error for error in errors)]:
+            rule, other = self.waiting.pop(name)
+            fits, fits_other = (f"coalesce({BY_NAME[each].fits.format(t=identifier(name))}, false)"
+                                for each in (rule, other))
+            table = cells_sql(self.source.sql(), [name], self.source.reading)
+            ours, theirs = self.connection.cursor().execute(
+                f"SELECT count(*) FILTER (WHERE {fits} AND NOT {fits_other}), count(*) FILTER "
+                f"(WHERE {fits_other} AND NOT {fits}) FROM {table} "
+                f"WHERE {identifier(REASON)} IS NULL").fetchone()
+            if theirs > ours:
+                raise UserError(
+                    f"{relative(self.path)}: {theirs:,} values of column {name!r} read only as "
+                    f"{other}, {ours:,} only as {rule}, as the model's data did; say how this file "
+                    f"is written: {style_option(other)}, or {style_option(rule)} to report them")
+
+
+def style_option(rule: str) -> str:
+    """The option that means a rule's style."""
+    if BY_NAME[rule].dtype == "date":
+        return f"--dates {'day' if rule.startswith('date, day') else 'month'}-first"
+    return f"--decimal {'comma' if rule.endswith(COMMAS) else 'point'}"
+
+
+def _reading(path: Path, scanned: Any, metadata: Mapping[str, Any],
              delimiter: str) -> dict[str, Any]:
+    trained = metadata["data"]["reading"]
     words = tuple(trained["missing"])
+    if trained["format"] == "parquet":  # a typed file has no word for missing, it may be a value
+        values = {category["value"] for feature in metadata["schema"]
+                  for category in feature.get("categories", [])}
+        reading = detect_reading(path, scanned, delimiter, missing=words)
+        return reading | {"missing": [word for word in reading["missing"] if word not in values]}
     if trained["format"] != "csv":
         return detect_reading(path, scanned, delimiter, missing=words)
     if delimiter == "auto":
@@ -152,23 +241,27 @@ def _delimiter_hint(path: Path, scanned: Any, reading: Mapping[str, Any]) -> str
     return f"; the model's data had {reading['delimiter']!r} between cells: try --delimiter {word}"
 
 
-def _read(connection: Any, source: Source, metadata: Mapping[str, Any], echoed: Sequence[str],
-          target: Mapping[str, Any] | None, escape: bool) -> Iterator[Batch]:
-    """Batches of all records in order, converted by DuckDB; with a target, its values are kept."""
-    schema, rules = metadata["schema"], metadata["data"]["rules"]
-    wanted = [*schema, *([target] if target else [])]
+def _read(connection: Any, source: Source, wanted: Sequence[Feature], rules: Mapping[str, str],
+          as_texts: Collection[str], echoed: Sequence[str], labels: bool, escape: bool,
+          styles: Styles) -> Iterator[Batch]:
+    """Batches of all records in order, converted by DuckDB.
+
+    Args:
+        as_texts: columns that the rules read; the others have types.
+        labels: the last of the wanted columns is the target, whose values are kept.
+    """
+    schema = wanted[:-1] if labels else wanted
     # step by step in subqueries (see cells_sql): as it stands, clean, converted, what is wrong
     texts = [f"CAST({identifier(name)} AS VARCHAR)" for name in echoed]
     raw = [f"{escaped_sql(text) if escape else text} AS {_column('kept', n)}"
            for n, text in enumerate(texts)]
     table = f"(SELECT {', '.join(['*', *raw])} FROM {source.sql()})"
     plain = plain_numbers(wanted, rules, source.reading)
-    if source.reading["format"] != "parquet":
-        if plain:
-            table = plain_sql(table, plain, only_plain(source.path))
-        table = cells_sql(table, [feature["name"] for feature in wanted], source.reading,
-                          dict.fromkeys(plain, ALL_PLAIN))
-    values = [f"{_value(feature, source, rules, plain)} AS {_column('value', n)}, CAST("
+    if plain:
+        table = plain_sql(table, plain, only_plain(source.path))
+    if cleaned := [feature["name"] for feature in wanted if feature["name"] in as_texts]:
+        table = cells_sql(table, cleaned, source.reading, dict.fromkeys(plain, ALL_PLAIN))
+    values = [f"{_value(feature, as_texts, rules, plain)} AS {_column('value', n)}, CAST("
               f"{identifier(feature['name'])} AS VARCHAR) AS {_column('text', n)}"
               for n, feature in enumerate(wanted)]
     table = f"(SELECT *, {', '.join(values)} FROM {table})"
@@ -178,16 +271,28 @@ def _read(connection: Any, source: Source, metadata: Mapping[str, Any], echoed: 
     empty = " OR ".join(f"{_column('value', n)} IS NULL" for n in range(len(schema)))
     connection.execute(f"SELECT coalesce({identifier(REASON)}, CASE WHEN {empty} THEN "
                        f"concat_ws('; ', {errors}) ELSE '' END), {', '.join(results)} FROM {table}")
+    whole = {feature["name"] for feature in schema if feature["dtype"] == "integer"}
     first = True  # without a record there is one empty batch, so that an output has its columns
     while len(chunk := connection.fetch_df_chunk(VECTORS)) or first:
         first = False
         errors_found, *cells = (chunk.iloc[:, n] for n in range(chunk.shape[1]))
+        if styles.waiting and (wrong := errors_found[errors_found != ""].tolist()):
+            styles.check(wrong)
         features = {feature["name"]: _canonical(cells[n], feature["dtype"])
                     for n, feature in enumerate(schema)}
-        names = [target["name"]] if target else echoed
+        say_fractions(whole, features)
+        names = [wanted[-1]["name"]] if labels else echoed
         kept = dict(zip(names, cells[len(schema):]))
         yield Batch(rows_from_columns(features, schema), errors_found.to_numpy(dtype=object),
                     pd.DataFrame(kept, index=chunk.index))
+
+
+def say_fractions(whole: set[str], columns: Mapping[str, np.ndarray]) -> None:
+    """Say once of a column that it holds fractions, where training saw whole numbers only."""
+    for name in [name for name in whole if (columns[name] % 1 > 0).any()]:
+        whole.remove(name)
+        print(f"note: column {name!r} holds fractions, where the model's data held whole numbers; "
+              "if 1.234 means a thousand in this file: --decimal comma")
 
 
 def _canonical(cells: pd.Series, dtype: str) -> np.ndarray:
@@ -205,7 +310,7 @@ def plain_numbers(wanted: Sequence[Mapping[str, Any]], rules: Mapping[str, str],
     if reading["format"] == "parquet" or not can_be_plain(reading["missing"]):
         return {}
     return {feature["name"]: _column("plain", n) for n, feature in enumerate(wanted)
-            if rule_of(feature["name"], feature["dtype"], rules) == "number"}
+            if rules[feature["name"]] == "number"}
 
 
 def _column(kind: str, number: int) -> str:
@@ -213,12 +318,12 @@ def _column(kind: str, number: int) -> str:
     return identifier(f"{kind} {number} ")
 
 
-def _value(feature: Mapping[str, Any], source: Source, rules: Mapping[str, str],
+def _value(feature: Mapping[str, Any], as_texts: Collection[str], rules: Mapping[str, str],
            plain: Mapping[str, str]) -> str:
-    name, dtype = feature["name"], feature["dtype"]
-    if source.reading["format"] == "parquet":
-        return parquet_value_sql(name, dtype)
-    value = checked_value_sql(name, rule_of(name, dtype, rules))
+    name = feature["name"]
+    if name not in as_texts:
+        return parquet_value_sql(name, feature["dtype"])
+    value = checked_value_sql(name, rules[name])
     if name not in plain:
         return value
     return f"CASE WHEN {ALL_PLAIN} THEN {plain[name]} ELSE {value} END"
