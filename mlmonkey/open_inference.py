@@ -131,7 +131,7 @@ def read_request(limit: int) -> tuple[dict[str, Any], memoryview]:
                       "or application/octet-stream with binary tensors")
     content, said = read_content(limit), request.headers.get(HEADER)
     require(said is None or re.fullmatch("[0-9]{1,12}", said) and int(said) <= len(content),
-            f"{HEADER} is {short(said)}; the body has {len(content)} bytes")
+            f"{HEADER} is {{}}; the body has {{}} bytes", said, len(content))
     length = len(content) if said is None else int(said)
     question = read_python_json(content[:length])
     require(isinstance(question, dict), "the JSON is no object")
@@ -149,8 +149,8 @@ def check_named(question: dict[str, Any], key: str) -> list[dict[str, Any]]:
     tensors: list[dict[str, Any]] = question.get(key) or []
     require(isinstance(tensors, list) and all(
         isinstance(each, dict) and isinstance(each.get("name"), str) for each in tensors),
-        f'"{key}" is no list of objects with a name')
-    require(len({each["name"] for each in tensors}) == len(tensors), f'"{key}" repeats a name')
+        "{} is no list of objects with a name", key)
+    require(len({each["name"] for each in tensors}) == len(tensors), "{} repeats a name", key)
     question[key] = tensors
     return tensors
 
@@ -170,7 +170,8 @@ def read_content(limit: int) -> bytes:
         raise Problem(400, f"the body is not {coding}") from None
     if len(content) > limit:
         raise Problem(413, f"the unpacked body is larger than {limit:,} bytes, which is the limit")
-    require(unpacker.eof and not unpacker.unused_data, f"the body is not one whole {coding} stream")
+    require(unpacker.eof and not unpacker.unused_data, "the body is not one whole {} stream",
+            coding)
     return content
 
 

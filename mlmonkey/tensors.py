@@ -30,13 +30,13 @@ class Tensor(NamedTuple):
     values: np.ndarray
 
 
-def require(holds: Any, otherwise: str) -> None:
-    """Refuse with 400 what breaks the protocol."""
+def require(holds: Any, otherwise: str, *values: Any) -> None:
+    """Refuse with 400 what breaks the protocol, in words that name these values."""
     if not holds:
-        raise Problem(400, otherwise)
+        raise Problem(400, otherwise.format(*map(short, values)))
 
 
-def read_tensors(inputs: Sequence[Mapping[str, Any]], binary: memoryview) -> dict[str, Tensor]:
+def read_tensors(inputs: Sequence[dict[str, Any]], binary: memoryview) -> dict[str, Tensor]:
     """The tensors of a request by name.
 
     Args:
@@ -49,51 +49,54 @@ def read_tensors(inputs: Sequence[Mapping[str, Any]], binary: memoryview) -> dic
     tensors, place = {}, 0
     for each in inputs:
         kind: Any = each.get("datatype")
-        shape: Any = each.get("shape")
-        about = f"input {short(each['name'])}"
-        require(isinstance(kind, str) and kind in DATATYPES, f"{about} has the datatype "
-                f"{short(kind)}, expected one of {', '.join(DATATYPES)}")
+        name, shape = each["name"], each.get("shape", [])
+        require(isinstance(kind, str) and kind in DATATYPES,
+                "input {} has the datatype {}, expected one of " + ", ".join(DATATYPES), name, kind)
         require(isinstance(shape, list) and len(shape) in (1, 2)
                 and all(type(length) is int and length >= 0 for length in shape),
-                f"{about} has the shape {short(shape)}, expected [n], [n, 1] or [n, columns]")
+                "input {} has the shape {}, expected [n], [n, 1] or [n, columns]", name, shape)
         size = each["parameters"].get("binary_data_size")
-        require((size is None) == ("data" in each), f"{about} needs data or a binary_data_size")
+        require((size is None) == ("data" in each), "input {} needs data or a binary_data_size",
+                name)
         if size is None:
-            values = from_json(about, each["data"], kind, shape)
+            values = from_json(name, each["data"], kind, shape)
         else:
-            require(type(size) is int and 0 <= size <= len(binary) - place, f"{about} has the "
-                    f"binary_data_size {short(size)}; {len(binary) - place} bytes are left")
-            values = from_bytes(about, binary[place:place + size], kind, shape)
+            left = len(binary) - place
+            require(type(size) is int and 0 <= size <= left,
+                    "input {} has the binary_data_size {}; {} bytes are left", name, size, left)
+            values = from_bytes(name, binary[place:place + size], kind, shape)
             place += size
-        tensors[each["name"]] = Tensor(kind, shape, values)
-    require(place == len(binary), f"{len(binary) - place} bytes belong to no input")
+        tensors[name] = Tensor(kind, shape, values)
+    require(place == len(binary), "{} bytes belong to no input", len(binary) - place)
     return tensors
 
 
-def from_json(about: str, data: Any, kind: str, shape: Sequence[int]) -> np.ndarray:
+def from_json(name: str, data: Any, kind: str, shape: Sequence[int]) -> np.ndarray:
     """The values of a list, flat or with a list per row."""
     if isinstance(data, list) and len(shape) == 2 and set(map(type, data)) == {list}:
-        require(set(map(len, data)) == {shape[1]}, f"{about} has rows of another length than "
-                f"its shape {short(shape)}")
+        require(set(map(len, data)) == {shape[1]},
+                "input {} has rows of another length than its shape {}", name, shape)
         data = list(chain.from_iterable(data))
     require(isinstance(data, list) and len(data) == math.prod(shape),
-            f"{about} has other data than its shape {short(shape)} needs")
+            "input {} has other data than its shape {} needs", name, shape)
     require(set(map(type, data)) - {type(None)} <= IN_JSON[np.dtype(DATATYPES[kind]).kind],
-            f"{about} holds a value that is no {kind}")
+            "input {} holds a value that is no {}", name, kind)
     return np.array([value or None for value in data], dtype=object) if kind == "BYTES" \
         else np.array(data, dtype=np.float64)
 
 
-def from_bytes(about: str, part: memoryview, kind: str, shape: Sequence[int]) -> np.ndarray:
+def from_bytes(name: str, part: memoryview, kind: str, shape: Sequence[int]) -> np.ndarray:
     """The values of a binary tensor; a text is its length in four bytes, then itself in UTF-8."""
-    count, size = math.prod(shape), len(part)
-    wrong = f"{about} has {size} bytes, which are not the {kind} of its shape {short(shape)}"
+    def check(holds: bool) -> None:
+        require(holds, "input {} has {} bytes, which are not the {} of its shape {}", name,
+                len(part), kind, shape)
+    count = math.prod(shape)
     if kind != "BYTES":
         dtype = np.dtype(DATATYPES[kind])
-        require(size == count * dtype.itemsize, wrong)
+        check(len(part) == count * dtype.itemsize)
         with np.errstate(invalid="ignore"):  # a NaN that signals is one too
             return np.frombuffer(part, "u1" if kind == "BOOL" else dtype).astype(np.float64)
-    require(count <= size / 4, wrong)
+    check(len(part) >= 4 * count)
     texts, place = np.empty(count, dtype=object), 0
     try:
         for number in range(count):
@@ -101,8 +104,8 @@ def from_bytes(about: str, part: memoryview, kind: str, shape: Sequence[int]) ->
             place = begin + struct.unpack_from("<I", part, place)[0]
             texts[number] = str(part[begin:place], "utf-8") or None
     except (struct.error, UnicodeDecodeError):
-        raise Problem(400, wrong) from None
-    require(place == size, wrong)
+        check(False)
+    check(place == len(part))
     return texts
 
 
