@@ -1,11 +1,14 @@
 """What workers of a real server count adds up, outlives them, and is read by make drift."""
 
 import os
+import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from conftest import Run, assert_refused, read_metadata, run_in
 from tests.mlmonkey.test_drift import UNSEEN, training_rows
 from tests.test_deploy_endpoint import BOTH, Server, serving, until
@@ -71,3 +74,20 @@ def test_a_folder_that_can_t_be_written_is_said_once(trained_copy: Path, tmp_pat
         assert server.ask("GET", "/drift")[1]["counted"] == "this worker alone"
         assert server.text().count("warning: drift") == 1
         assert "MONITORING_DIR" in server.text()
+
+
+@pytest.mark.browser
+def test_the_page_shows_it(trained_copy: Path, tmp_path: Path) -> None:
+    browser = shutil.which(os.environ.get("CHROMIUM", "chromium"))
+    if browser is None:
+        pytest.skip("no chromium")
+    rows = training_rows(trained_copy, read_metadata(trained_copy, "penguins-v1"))
+    words = ("--model-name", "penguins", "--workers", "1")
+    with serving(trained_copy, tmp_path / "log.txt", *words) as server:
+        shifted = [row | {"island": UNSEEN} for row in rows]
+        assert server.ask("POST", "/predict", {"features": shifted})[0] == 200
+        done = subprocess.run(
+            [browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=20000",
+             f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom",
+             f"http://127.0.0.1:{server.port}/"], capture_output=True, text=True, timeout=120)
+    assert "Significant shift: 34" in done.stdout, done.stdout[:100_000]
