@@ -128,6 +128,13 @@ audit: .environment-audit  ## known vulnerabilities in what the locks pin (asks 
 licences: .environment  ## the licence of each package that the project runs with
 	@$(PY) -m src.helpers.licences
 
+docs: .environment-docs graph  ## the API's pages and the graphs, into build/docs/
+	@$(PY) -m pdoc --output-directory build/docs mlmonkey src '!src.extras'
+	@echo "docs: build/docs/index.html"
+
+graph: .environment  ## build/docs/pipeline.svg and imports.svg: targets and files, who imports whom
+	@$(PY) -m src.helpers.graphs build/docs
+
 clean:               ## remove caches, builds and coverage; never data, models, reports or .venv
 	@find src mlmonkey tests benchmarks notebooks -depth \( -name __pycache__ \
 		-o -name .ipynb_checkpoints \) -exec rm -rf {} + 2>/dev/null || true
@@ -160,19 +167,14 @@ endef
 
 .environment:
 	$(call bring_environment_up_to_date)
-.environment-dev:
-	$(call bring_environment_up_to_date,dev)
-.environment-jupyter:
-	$(call bring_environment_up_to_date,jupyter)
-.environment-test-all:
-	$(call bring_environment_up_to_date,test-all)
-.environment-audit:
-	$(call bring_environment_up_to_date,audit)
+# with an extra of setup.py, or with what developers need
+WITH = $(addprefix .environment-,dev test-all audit docs jupyter)
+$(WITH): .environment-%:
+	$(call bring_environment_up_to_date,$*)
 
 # Every target has a twin with underscores: generate_dataset is generate-dataset.
 TARGETS := $(shell sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' Makefile)
 DASHED := $(foreach target,$(TARGETS),$(if $(findstring -,$(target)),$(target)))
 .PHONY: $(TARGETS) $(subst -,_,$(DASHED)) .tests-with-coverage
-.PHONY: .environment .environment-dev .environment-test-all .environment-audit
-.PHONY: .environment-jupyter
+.PHONY: .environment $(WITH)
 $(foreach target,$(sort $(DASHED)),$(eval $(subst -,_,$(target)): $(target)))

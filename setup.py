@@ -41,6 +41,7 @@ EXTRAS = {
     "audit": ["pip-audit>=2.10"],
     "dev": ["autopep8", "build", "coverage>=7.10", "flake8", "hypothesis", "mypy", "pytest",
             "pytest-xdist", "tox", "uv"],
+    "docs": ["pdoc==16.0.0"],
     "excel": ["python-calamine>=0.4"],
     "explore": ["skrub==0.11.0"],
     "granian": ["granian==2.8.7"],

@@ -20,7 +20,7 @@ PROMISED = (
     + (
         "help create-environment requirements init init-train lint format pytest tox "
         "count-test-files count-report-files clean dist test test-all lock audit licences "
-        "docker-build docker-run up down notebook"
+        "docker-build docker-run up down notebook docs graph"
     ).split()
 )
 # Variables of the make that runs these tests must not reach the ones under test.
@@ -133,7 +133,7 @@ def test_targets_make_the_environment_first(project: Path, target: str) -> None:
     assert ("src.helpers.environment" in plan) == (not alone)
     needs_dev = target in ("test", "pytest", "tox", "lint", "format", "dist", "lock")
     assert ("src.helpers.environment dev" in plan) == needs_dev
-    for extra, name in (("audit", "audit"), ("jupyter", "notebook"),
+    for extra, name in (("audit", "audit"), ("jupyter", "notebook"), ("docs", "docs"),
                         ("test-all", "test-all")):
         assert (f"src.helpers.environment {extra}" in plan) == (target == name)
 
