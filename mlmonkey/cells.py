@@ -7,6 +7,7 @@ request, where DuckDB would cost a worker more memory than the model. A test com
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -63,6 +64,27 @@ def read_column(cells: Sequence[str], feature: Feature, rule: str,
         values.append(value)
     kind = {"text": "O", "date": "M8[us]"}.get(feature["dtype"], "f8")
     return np.array(values, dtype=np.dtype(kind))
+
+
+def write_cell(value: Any, rule: str) -> str:
+    """A JSON value as a cell that its column's rule reads; missing is an empty one."""
+    kind, _, style = rule.partition(", ")
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if kind == "date":
+        moment, words = datetime.fromisoformat(value), re.findall("[a-z]+", style)
+        parts = (str(getattr(moment, word)).zfill(4 if word == "year" else 2) for word in words)
+        day = style[len(words[0])].join(parts)
+        return day + (f" {moment:%H:%M:%S}" if moment.time().isoformat() != "00:00:00" else "")
+    if isinstance(value, str):
+        return value
+    kind, _, sign = kind.partition(" ")
+    number = f"{Decimal(repr(value)) * (100 if kind == 'percent' else 1):f}"
+    if style == "decimal comma":
+        number = number.replace(".", ",")
+    return f"{sign}{number}%" if kind == "percent" else sign + number
 
 
 def converter(rule: str) -> Convert:

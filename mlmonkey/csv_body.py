@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from mlmonkey.cells import read_column, rule_of
+from mlmonkey.cells import read_column, rule_of, write_cell
 from mlmonkey.question import Problem, check_count
 from mlmonkey.rows import Rows, rows_from_columns
 from mlmonkey.schema import RowError, short
@@ -101,3 +101,12 @@ def find_columns(header: Sequence[str], names: Sequence[str]) -> list[str]:
 def clean(title: str) -> str:
     """A column's name as training has it: without blanks around it, with one between words."""
     return " ".join(title.split())
+
+
+def write_csv(record: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
+    """A record as a CSV that `read_csv` reads."""
+    rules, file = metadata["data"]["rules"], io.StringIO(newline="")
+    csv.writer(file, lineterminator="\n").writerows([record, [
+        write_cell(record[feature["name"]], rule_of(feature["name"], feature["dtype"], rules))
+        for feature in metadata["schema"]]])
+    return file.getvalue()

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from flask import request
 
 from mlmonkey.conformal import largest_level
+from mlmonkey.csv_body import write_csv
 from mlmonkey.golden import Prediction
 from mlmonkey.question import Problem
 from mlmonkey.rows import Reader, Rows
@@ -83,8 +84,8 @@ def describe(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {"model_name": metadata["model_name"], "model_version": metadata["model_version"],
             "model_type": metadata["model_type"], "task": metadata["task"], "target": target,
             "features": describe_features(metadata["schema"], example), "example": example,
-            "scores": metadata["scores"], "largest_interval": largest_level(metadata),
-            "timestamp": metadata["timestamp"]}
+            "example_csv": write_csv(example, metadata), "scores": metadata["scores"],
+            "largest_interval": largest_level(metadata), "timestamp": metadata["timestamp"]}
 
 
 def describe_features(schema: Sequence[Mapping[str, Any]],

@@ -5,8 +5,6 @@ OpenAPI 3.1 that may refer to what is in components here. Routes that nobody des
 with the first line of their function's docstring.
 """
 
-import csv
-import io
 import re
 from collections.abc import Collection, Mapping
 from functools import partial
@@ -104,7 +102,7 @@ def own_paths(endpoint: Endpoint, served: Served,
     sent = {"application/json": {"schema": ref("Question"), "examples": {
                 "records": {"value": {"features": [example]}},
                 "lists": {"value": {"features": [list(example.values())]}}}},
-            "text/csv": {"schema": {"type": "string"}, "example": as_csv(example)}}
+            "text/csv": {"schema": {"type": "string"}, "example": served.info["example_csv"]}}
     return {
         "/": page("try", "A page to try the model"),
         "/docs": page("docs", "This description as a page"),
@@ -183,7 +181,7 @@ def components(endpoint: Endpoint, served: Served) -> dict[str, Any]:
             "model_name": text, "model_version": {"type": "integer"}, "model_type": text,
             "task": text, "target": {"type": "object"}, "timestamp": text,
             "features": {"type": "array", "items": {"type": "object"}}, "example": ref("Record"),
-            "scores": {"type": "array", "items": {"type": "object"}},
+            "example_csv": text, "scores": {"type": "array", "items": {"type": "object"}},
             "largest_interval": {"type": ["number", "null"]}, "limits": {"type": "object"}},
             "required": ["model_name", "model_version", "task", "target", "features", "example"]},
         "Models": {"type": "object", "properties": {
@@ -258,11 +256,3 @@ def answer(info: Mapping[str, Any], label: Mapping[str, Any]) -> dict[str, Any]:
         properties |= {"lower": numbers, "upper": numbers}
     return {"type": "object", "description": "what /predict answers",
             "required": ["release", "result", "timing"], "properties": properties}
-
-
-def as_csv(record: Mapping[str, Any]) -> str:
-    """A record as CSV."""
-    file = io.StringIO()
-    csv.writer(file).writerows([record, ["" if value is None else value
-                                         for value in record.values()]])
-    return file.getvalue()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlmonkey.cells import SIMPLE, converter, read_column
+from mlmonkey.cells import SIMPLE, converter, read_column, write_cell
 from mlmonkey.schema import RowError
 from src.etl.convert import checked_value_sql
 from src.etl.rules import BY_NAME
@@ -71,6 +71,26 @@ def test_simple_numbers_are_read_at_one_look_as_they_are_one_by_one(cells: list[
     quick = read_column(cells, feature, "number", {""})
     slow = read_column(cells, feature, "number", {"", "-999"})
     assert np.array_equal(quick, slow, equal_nan=True)
+
+
+@pytest.mark.parametrize("rule", BY_NAME)
+def test_a_cell_is_written_as_it_is_read(rule: str) -> None:
+    values: list[Any] = [0, -7, 123456, 0.5, -1234567.25, 1e-9, 5.05993e11]
+    dtype = "integer" if rule == "integer" else "number"
+    if rule.startswith("date"):
+        dtype, values = "date", ["2024-01-31T00:00:00", "0800-12-05T07:05:09"]
+    elif rule in ("true or false", "text"):
+        dtype, values = {"text": ("text", ["a", "-1"])}.get(rule, ("boolean", [True, False]))
+    values = [int(value) for value in values] if rule == "integer" else values
+    cells = [write_cell(value, rule) for value in [*values, None]]
+    found = read_column(cells, {"name": "a", "dtype": dtype},
+                        "number" if rule == "integer" else rule, {""})
+    if dtype == "text":
+        assert found.tolist() == [*values, None]
+    elif dtype == "date":
+        assert np.array_equal(found, np.array([*values, "NaT"], "M8[us]"), equal_nan=True)
+    else:  # a percentage is divided by 100, which rounds
+        assert np.allclose(found, [*values, np.nan], rtol=1e-15, atol=0, equal_nan=True)
 
 
 def test_missing_words_and_blanks() -> None:
