@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from test_deploy_endpoint import Server, serving, until
 
 from mlmonkey.api import create_app
+from mlmonkey.replies import as_problem
 from mlmonkey.store import LoadedModel, ModelId, ModelStore
 from src.etl.formulas import escape
 from src.helpers.datasets import feature_function
@@ -414,11 +415,16 @@ def hostile_row(chance: random.Random) -> list[Any]:
 @pytest.fixture
 def several(models: dict[str, LoadedModel]) -> Iterator[tuple[str, Any]]:
     """All of them behind one address, and the endpoint itself."""
+    from flask import request
     from werkzeug.serving import make_server
     app = create_app(None, {})
     endpoint = app.extensions["endpoint"]
     for name, model in models.items():
         endpoint.serve(model, {"model_name": name, "model_version": 1})
+    endpoint.token = ""
+    app.before_request(lambda: as_problem(401, "the token is missing or wrong", {})
+                       if endpoint.token and request.path != "/" and request.headers.get(
+                           "Authorization") != f"Bearer {endpoint.token}" else None)
     running = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=running.serve_forever)
     thread.start()
@@ -426,6 +432,30 @@ def several(models: dict[str, LoadedModel]) -> Iterator[tuple[str, Any]]:
     running.shutdown()
     thread.join()
     running.server_close()
+
+
+def test_a_token_is_asked_for(browser: "Browser", several: tuple[str, Any],
+                              tmp_path: Path) -> None:
+    several[1].token = "open sesame"
+    visit = Visit(browser, several[0])
+    visit.page.goto(several[0])
+    visit.field("Token of this endpoint").fill("something else")
+    visit.page.keyboard.press("Enter")
+    visit.page.get_by_text("This token is not the endpoint's.").wait_for()
+    visit.field("Token of this endpoint").fill("open sesame")
+    visit.page.keyboard.press("Enter")
+    label = visit.answer()
+    assert visit.page.locator("#lock").is_hidden() and visit.page.inner_text("#trouble") == ""
+    for tab, command in (("curl", ["sh", "-c"]), ("Python", [sys.executable, "-c"])):
+        code = visit.code(tab)
+        assert "sesame" not in code and "ENDPOINT_TOKEN" in code
+        done = subprocess.run([*command, code], capture_output=True, text=True, check=False,
+                              timeout=60, env={**os.environ, "ENDPOINT_TOKEN": "open sesame"})
+        assert done.returncode == 127 or label[:4] in done.stdout, done.stderr
+    several[1].token = "another"
+    visit.page.get_by_role("button", name="Predict").click()
+    visit.page.get_by_text("This token is not the endpoint's.").wait_for()
+    visit.close(refused=True)
 
 
 def test_one_of_several_models(browser: "Browser", several: tuple[str, Any]) -> None:
