@@ -15,7 +15,19 @@ from src.etl.detect import Reading
 from src.etl.rules import BY_NAME, COMMAS, RULES, TEXT, twin_of
 
 SAMPLE_CELLS = 100_000  # where each rule is tried first; the whole column only decides about few
+FIRST_ROWS = 100  # at least
 BLANKS = " \t\u00a0"
+# what one look at a cell reads, without blanks, words for missing and all that a rule allows
+USUAL = {
+    "integer": "CASE WHEN CAST(TRY_CAST({t} AS BIGINT) AS VARCHAR) = {t} "
+               "THEN TRY_CAST({t} AS BIGINT) END",
+    "number": "CASE WHEN strlen({t}) <= 17 AND regexp_full_match({t}, "
+              "'-?(0|[1-9][0-9]*)([.][0-9]+)?') THEN TRY_CAST({t} AS DOUBLE) END",
+    "true or false": "CASE {t} WHEN 'true' THEN true WHEN 'false' THEN false END",
+} | dict.fromkeys(("date, year-month-day", "date and time"), (
+    "CASE WHEN strlen({t}) = 10 AND CAST(TRY_CAST({t} AS DATE) AS VARCHAR) = {t} OR "
+    "strlen({t}) = 19 AND CAST(TRY_CAST({t} AS TIMESTAMP) AS VARCHAR) = {t} "
+    "THEN TRY_CAST({t} AS TIMESTAMP) END"))
 TYPES = {"integer": "DOUBLE", "number": "DOUBLE", "boolean": "BOOLEAN", "date": "TIMESTAMP",
          "text": "VARCHAR"}
 
@@ -30,32 +42,45 @@ def cells_sql(table: str, names: Sequence[str], reading: Reading,
         done: name -> column that is true where a cell has been read already; it is NULL then.
     """
     words = "|".join(map(_pattern, reading["missing"]))
+    longest = max(len(word.encode()) for word in reading["missing"])
     trimmed, known = [], []
     for name, cell in zip(names, map(identifier, names)):
         waits = f"WHEN {done[name]} THEN NULL " if done and name in done else ""
         # most cells have no blanks, and trimming costs more than the look at both ends
-        trimmed.append(f"CASE {waits}WHEN regexp_matches({cell}, '^[{BLANKS}]|[{BLANKS}]$') "
-                       f"THEN trim({cell}, '{BLANKS}') ELSE {cell} END AS {cell}")
-        known.append(f"CASE {waits}WHEN regexp_full_match({cell}, '{words}') THEN NULL ELSE "
-                     f"{cell} END AS {cell}")
+        trimmed.append(f"CASE {waits}WHEN {cell} < '!' OR {cell}[-1] < '!' OR "
+                       f"contains({cell}, '\u00a0') THEN trim({cell}, '{BLANKS}') ELSE {cell} END "
+                       f"AS {cell}")
+        known.append(f"CASE {waits}WHEN strlen({cell}) > {longest} THEN {cell} "
+                     f"WHEN regexp_full_match({cell}, '{words}') THEN NULL ELSE {cell} END "
+                     f"AS {cell}")
     return (f"(SELECT * REPLACE ({', '.join(known)}) FROM "
             f"(SELECT * REPLACE ({', '.join(trimmed)}) FROM {table}))")
 
 
 def choose_rules(connection: Any, table: str, names: Sequence[str], reading: Reading,
-                 decimal: str = "auto", dates: str = "auto") -> dict[str, str]:
+                 decimal: str = "auto", dates: str = "auto",
+                 trust: bool = False) -> dict[str, str]:
     """The rule of each text column: the first that fits all of its values.
 
     Args:
         table: an SQL table of text columns.
         decimal: `comma` or `point` where a column reads equally well with both.
         dates: `day-first` or `month-first`, likewise.
+        trust: take the rule that fits the first values, where the others can only refute it: see
+            `checked_value_sql`.
 
     Raises:
         UserError: where two readings fit equally well and nobody said which.
     """
     candidates, unseen = _try_sample(connection, table, names, reading)
     fitting: dict[str, list[str]] = {}  # the rule, and its twin where that fits too
+    if trust:
+        commas = decimal == "comma" or any(rules[0].endswith(COMMAS)
+                                           for rules in candidates.values())
+        for name in [name for name in names if name not in unseen]:
+            rule, twin = candidates[name][0], twin_of(candidates[name][0])
+            if twin not in candidates[name] or twin == rule + COMMAS and not commas:
+                fitting[name] = [rule]
     while waiting := [name for name in names if name not in fitting]:
         asked = {name: candidates[name] if name in unseen else
                  [rule for rule in (candidates[name][0], twin_of(candidates[name][0]))
@@ -77,12 +102,26 @@ def value_sql(name: str, rule: str) -> str:
     return BY_NAME[rule].value.format(t=identifier(name))
 
 
-def checked_value_sql(name: str, rule: str) -> str:
-    """SQL for one clean cell, converted; NULL where it is missing or the rule does not fit."""
+def checked_value_sql(name: str, rule: str, otherwise: str = "NULL") -> str:
+    """SQL for one clean cell, converted; NULL where it is missing, or the rule does not fit.
+
+    Args:
+        otherwise: SQL for where the rule does not fit.
+    """
     if rule == TEXT:
         return identifier(name)
-    return (f"CASE WHEN {BY_NAME[rule].fits.format(t=identifier(name))} "
-            f"THEN {value_sql(name, rule)} END")
+    cell = identifier(name)
+    return (f"CASE WHEN {cell} IS NULL THEN NULL WHEN {BY_NAME[rule].fits.format(t=cell)} "
+            f"THEN {value_sql(name, rule)} ELSE {otherwise} END")
+
+
+def usual_value_sql(name: str, rule: str) -> str | None:
+    """SQL for one cell as it stands, written as most are: its value, NULL for any other cell.
+
+    None where the rule has no such form.
+    """
+    form = USUAL.get(rule)
+    return form and form.format(t=identifier(name))
 
 
 def parquet_value_sql(name: str, dtype: str) -> str:
@@ -132,7 +171,7 @@ def _long_sql(table: str, names: Sequence[str], kinds: Sequence[int], reading: R
 def _try_sample(connection: Any, table: str, names: Sequence[str],
                 reading: Reading) -> tuple[dict[str, list[str]], set[str]]:
     """The rules that fit the first values of each column, in order, and the columns without any."""
-    rows = max(100, SAMPLE_CELLS // len(names))
+    rows = max(FIRST_ROWS, SAMPLE_CELLS // len(names))
     fits = ", ".join(f"bool_and({rule.fits.format(t='cell')})" for rule in RULES)
     found = connection.execute(
         f"SELECT number, {fits} FROM "

@@ -14,6 +14,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def generate(raw: Path, key: str, config: Config, show: Callable[[str], None]) -
     from src.etl.convert import choose_rules
     from src.etl.detect import check_beginning, detect_reading, scan
     from src.etl.profile import profile_columns
-    from src.etl.stage import describe, stage_rows, transform_rows
+    from src.etl.stage import Misfit, describe, stage_rows, transform_rows
     seen, began = raw.stat(), {}
 
     def begin(step: str) -> None:
@@ -114,8 +115,9 @@ def generate(raw: Path, key: str, config: Config, show: Callable[[str], None]) -
         rules = {}
         if reading["format"] != "parquet":
             readable = f"(FROM {source.sql()} WHERE {identifier(REASON)} IS NULL)"
-            rules = choose_rules(connection, readable, reading["columns"], reading,
-                                 config.decimal, config.dates)
+            choose = partial(choose_rules, connection, readable, reading["columns"], reading,
+                             config.decimal, config.dates)
+            rules = choose(trust=True)
         content = {
             "dataset_version": 1, "key": key,
             "raw": {"path": relative(raw), "sha256": sha256, "size": seen.st_size,
@@ -126,7 +128,11 @@ def generate(raw: Path, key: str, config: Config, show: Callable[[str], None]) -
             "stage": dataset_record(raw, sha256, config)}
         with new_files(key, source) as (staged, transformed, *rejected, profile):
             begin("stage")
-            rows = stage_rows(connection, source, rules, staged)
+            try:
+                rows = stage_rows(connection, source, rules, staged)
+            except Misfit:
+                content["rules"] = rules = choose()
+                rows = stage_rows(connection, source, rules, staged)
             check_unchanged(raw, seen)
             content["staging"] = describe(staged, staging / f"{key}.parquet", rows)
             begin("transform")

@@ -3,6 +3,7 @@
 Rows stay in order: the same input gives the same bytes.
 """
 
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,18 +13,46 @@ from mlmonkey.errors import UserError
 from mlmonkey.files import sha256_of
 from mlmonkey.redact import without_cells
 from src.etl.account import REASON, Source, identifier, parquet_sql, quoted
-from src.etl.convert import cells_sql, plain_sql, value_sql
+from src.etl.convert import cells_sql, checked_value_sql, plain_sql, usual_value_sql
 from src.settings import relative
+
+MISFIT = "a value that the rule of its column does not fit"
+
+
+class Misfit(Exception):
+    """A value that the rule of its column does not fit."""
 
 
 def stage_rows(connection: Any, source: Source, rules: Mapping[str, str], path: Path) -> int:
-    """Write the records that could be read, each column converted by its rule; count them."""
-    names = source.reading["columns"]
-    table = cells_sql(source.sql(), names, source.reading) if rules else source.sql()
-    values = [f"{value_sql(name, rules[name]) if rules else identifier(name)} AS {identifier(name)}"
-              for name in names]
-    return write_parquet(connection, f"SELECT {', '.join(values)} FROM {table} "
-                         f"WHERE {identifier(REASON)} IS NULL", path)
+    """Write the records that could be read, each column converted by its rule; count them.
+
+    Raises:
+        Misfit: at the first value that its rule does not fit.
+    """
+    import duckdb
+    names, table = source.reading["columns"], source.sql()
+    values = {name: identifier(name) for name in names}
+    if rules:
+        # step by step in subqueries: see cells_sql
+        usual = {}
+        if not re.search("[0-9]", "".join(source.reading["missing"])):  # such a word reads as one
+            usual = {name: (f'"usual {n} "', sql) for n, name in enumerate(names)
+                     if (sql := usual_value_sql(name, rules[name]))}
+        seen = "".join(f", {sql} AS {place}" for place, sql in usual.values())
+        table = cells_sql(f"(SELECT *{seen} FROM {table})", names, source.reading,
+                          {name: f"{place} IS NOT NULL" for name, (place, _) in usual.items()})
+        values = {name: checked_value_sql(name, rules[name], f"error('{MISFIT}')")
+                  for name in names}
+        values |= {name: f"CASE WHEN {place} IS NOT NULL THEN {place} ELSE {values[name]} END"
+                   for name, (place, _) in usual.items()}
+    selected = ", ".join(f"{value} AS {identifier(name)}" for name, value in values.items())
+    try:
+        return write_parquet(connection, f"SELECT {selected} FROM {table} "
+                             f"WHERE {identifier(REASON)} IS NULL", path)
+    except duckdb.InvalidInputException as error:
+        if MISFIT not in str(error):
+            raise
+        raise Misfit from None
 
 
 def transform_rows(connection: Any, stem: str, staged: Path, path: Path) -> int:
