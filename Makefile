@@ -45,6 +45,9 @@ onboard:             ## a table of a database or storage -> data/raw: --data URL
 generate-dataset train prediction evaluate deploy-endpoint report onboard: .environment
 	@STARTED_BY=make:$$PPID exec $(PY) -m src.stages $@ $(value ARGS)
 
+promote: .environment  ## the version a name stands for from now on: --model-name N --model-version V
+	@exec $(PY) -m src.promote $(value ARGS)
+
 notebook: .environment-jupyter  ## JupyterLab in notebooks/, with this environment: [--port N]
 	@exec $(PY) -m jupyter lab --ServerApp.root_dir=. --ServerApp.preferred_dir=notebooks $(value ARGS)
 

@@ -26,6 +26,7 @@ CORE = [
     "onnxruntime>=1.23",
     "orjson>=3.10",
     "pandas>=3.0",
+    "prometheus-client>=0.22",
     "python-dotenv>=1.0",
     "python-dateutil>=2.8.2",
     "PyYAML>=6.0",

@@ -169,6 +169,20 @@ class ModelStore:
             write_json(self.models / "current.json", sealed(current))
         return not kept
 
+    def promote(self, identifier: ModelId) -> int | None:
+        """Make a version its name's choice, whatever is trained later.
+
+        Returns:
+            The version that was chosen before.
+        """
+        with self._locked("current.json"):
+            current = self.current()
+            before = current["models"].get(identifier.name, {}).get("version")
+            current["models"][identifier.name] = {"version": identifier.version, "promoted": True}
+            current["default"] = current["default"] or identifier.name
+            write_json(self.models / "current.json", sealed(current))
+        return before
+
     def choose(self, name: str | None = None, version: int | None = None,
                path: Path | None = None) -> ModelId:
         """Find the model meant by a name, a name and version, a file, or nothing (the default).

@@ -5,34 +5,41 @@
     python -m src.deploy_endpoint --model-path models/iris-v1.skops --host 127.0.0.1 --workers 4
 
 The application is mlmonkey/api.py, the server gunicorn, or granian where asked. The master
-process chooses the model, checks its files' bytes and listens; it never imports scikit-learn,
-because OpenMP hangs in a child of a process that used it. Each worker loads the model after the
-fork, replays its golden rows, answers the example row once, and only then takes requests. SIGTERM
-ends it: requests in work are answered.
+process chooses the models, checks their files' bytes and listens; it never imports scikit-learn,
+because OpenMP hangs in a child of a process that used it. Each worker loads the models after the
+fork, replays their golden rows, answers their example rows once, and only then takes requests;
+src/helpers/deployment.py says how they come to other versions. SIGTERM ends it: requests in work
+are answered.
 """
 
 import errno
 import json
 import os
+import re
 import shlex
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
+from urllib.parse import quote
 
 import click
 
 from mlmonkey.errors import UserError
 from mlmonkey.monitoring import check_folder
 from mlmonkey.store import LoadedModel, ModelId, ModelStore
-from src.helpers.choosing import choose, model_options
+from src.helpers.choosing import choose_several, model_options
 from src.helpers.commands import make_line
 from src.helpers.configuration import Config, script
+from src.helpers.deployment import Deployment, release_of
 from src.helpers.gunicorn_server import HEADERS_WITHIN
 from src.helpers.os_errors import os_error_line
-from src.settings import load_settings, relative
+from src.settings import environment_value, load_settings
 
 # each has serve(listener, workers, timeout, load, ready)
 SERVERS = {"gunicorn": "src.helpers.gunicorn_server", "granian": "src.extras.granian_server"}
@@ -42,6 +49,8 @@ USUAL = {80: "a web server", 443: "a web server", 5000: "AirPlay Receiver on mac
 
 @script("deploy_endpoint")
 @model_options
+@click.option("--models", help="Names of several models, as in iris,cars; ?model=cars asks the "
+              "second one, the first one answers who names none.")
 @click.option("--host", default="0.0.0.0", help="Address to listen on; 0.0.0.0: all of them.")
 @click.option("--port", type=click.IntRange(0, 65535), default=5000, help="0: any free one.")
 @click.option("--workers", type=click.IntRange(1), help="Processes.  [default: processor cores]")
@@ -50,23 +59,39 @@ USUAL = {80: "a web server", 443: "a web server", 5000: "AirPlay Receiver on mac
 @click.option("--timeout", type=click.IntRange(1), default=30,
               help="Seconds a client may take to send a request's body, else it gets 408.  "
                    f"(The headers must be there after {HEADERS_WITHIN}, else the line is cut.)")
+@click.option("--max-bytes", type=click.IntRange(1_000), default=16 * 2**20,
+              help="Largest body of a request, which is read into memory whole; more gets 413.")
+@click.option("--max-rows", type=click.IntRange(1), default=50_000,
+              help="Most rows of a request: about a second of a worker, which answers nobody "
+                   "else then; more gets 413.")
 def main(config: Config) -> None:
     """Answer predictions over HTTP until SIGTERM or Ctrl-C.
+
+    SIGHUP looks for newer versions of the models; a version that is promoted is taken by itself.
+    Those who ask must send `Authorization: Bearer TOKEN` where ENDPOINT_TOKEN is set.
 
     Example: make deploy-endpoint ARGS="--model-name iris --host 127.0.0.1 --port 8080"
     """
     server = import_server(config.server)
-    store, identifier = choose(config)
-    store.check(identifier)
+    store, identifiers = choose_several(config)
+    for identifier in identifiers:
+        store.check(identifier)
+    token = read_token()
     listener = listen(config.host, config.port, named_model(config))
     # before scikit-learn is imported: on a busy machine more threads made one row 30 times slower
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     workers = config.workers or cores()
     address = f"http://{shown_host(config.host)}:{listener.getsockname()[1]}"
-    folder = monitoring_folder(identifier)
-    server.serve(listener, workers, config.timeout,
-                 lambda: make_application(store, identifier, folder),
-                 lambda: announce(store, identifier, address, workers, config.host))
+    monitoring = monitoring_folder(identifiers[0])
+    with shared_folder() as folder:
+        counts = Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", folder / "counts"))
+        counts.mkdir(parents=True, exist_ok=True)
+        deployment = Deployment(
+            store, identifiers, bool(config.model_version or config.model_path), folder,
+            lambda models, log: make_application(config, store, models, log, counts, monitoring,
+                                                 token))
+        server.serve(listener, workers, config.timeout, deployment, lambda: announce(
+            store, identifiers, address, workers, config.host, token is not None))
 
 
 def import_server(name: str) -> Any:
@@ -94,54 +119,73 @@ def monitoring_folder(identifier: ModelId) -> Path | None:
     return folder
 
 
-def make_application(store: ModelStore, identifier: ModelId,
-                     monitoring: Path | None = None) -> Any:
-    """Load the model in this worker, answer the example row once, and return what serves.
+def make_application(config: Config, store: ModelStore, models: Sequence[LoadedModel], log: Any,
+                     counts: Path, monitoring: Path | None, token: str | None) -> Any:
+    """What serves in a worker.
 
     Args:
-        monitoring: the folder in which the workers add up what they count.
-
-    Raises:
-        UserError: when the model is refused, or can't answer its own example.
+        counts, monitoring: the folders in which the workers add up what they count for /metrics
+            and for /drift.
     """
     from mlmonkey.api import create_app
-    from mlmonkey.schema import example_row
-    model = store.load(identifier)
-    app = create_app(model, release_of(store, model))
-    question = {"features": example_row(model.metadata["schema"])}
-    answer = app.test_client().post("/predict", json=question)
-    if answer.status_code != 200:
-        raise UserError(f"{identifier} does not answer its own example row: {answer.text}")
+    from mlmonkey.operations import Operations
+    app = create_app(models[0], release_of(store, models[0]), config.max_bytes, config.max_rows)
+    endpoint = app.extensions["endpoint"]
+    for model in models[1:]:
+        endpoint.serve(model, release_of(store, model))
     app.extensions["drift"].keep(monitoring)
+    Operations(app, endpoint, log.request, counts, token)
     return app
 
 
-def release_of(store: ModelStore, model: LoadedModel) -> dict[str, Any]:
-    """What each answer says about the model."""
-    file = next(each["file"] for each in model.metadata["artifacts"] if each["role"] == "model")
-    return {"model_name": model.identifier.name, "model_version": model.identifier.version,
-            "model_location": relative(store.models / file),
-            "model_metadata_location": relative(store.metadata_path(model.identifier))}
+def read_token() -> str | None:
+    """The token that those who ask must send; None when there is none.
+
+    Raises:
+        UserError: when no header could hold it.
+    """
+    token = environment_value("ENDPOINT_TOKEN")
+    if token and not re.fullmatch(r"[!-~]{8,}", token):
+        raise UserError("ENDPOINT_TOKEN must be 8 letters, digits or signs of ASCII at least, "
+                        "without blanks: python3 -c 'import secrets; "
+                        "print(secrets.token_urlsafe())' makes one")
+    return token
 
 
-def announce(store: ModelStore, identifier: ModelId, address: str, workers: int,
-             host: str) -> None:
+@contextmanager
+def shared_folder() -> Iterator[Path]:
+    """A folder, in memory where there is one, for what the workers share; gone in the end."""
+    memory, master = Path("/dev/shm"), os.getpid()
+    folder = Path(mkdtemp(prefix="endpoint-", dir=memory if os.access(memory, os.W_OK) else None))
+    try:
+        yield folder
+    finally:
+        if os.getpid() == master:  # not a worker, which leaves this block too
+            rmtree(folder, ignore_errors=True)
+
+
+def announce(store: ModelStore, identifiers: Sequence[ModelId], address: str, workers: int,
+             host: str, guarded: bool) -> None:
     """Say what answers where, a line to try it, and who else can."""
     from mlmonkey.schema import example_row
-    metadata = store.read_metadata(identifier)
-    row = json.dumps({"features": example_row(metadata["schema"])}, ensure_ascii=False)
-    print(f"{identifier} predicts {metadata['target']['name']!r} at {address} "
-          f"(workers: {workers}; a page to try it is there too; Ctrl-C ends it)\n"
-          f"  curl -s {address}/predict -H 'Content-Type: application/json' -d {shlex.quote(row)}",
-          flush=True)
-    if host in ("0.0.0.0", "::"):
+    for identifier in identifiers:
+        metadata = store.read_metadata(identifier)
+        asked = "" if identifier == identifiers[0] else f"?model={quote(identifier.name)}"
+        row = json.dumps({"features": example_row(metadata["schema"])}, ensure_ascii=False)
+        token = ' -H "Authorization: Bearer $ENDPOINT_TOKEN"' if guarded else ""
+        print(f"{identifier} predicts {metadata['target']['name']!r} at {address} "
+              f"(workers: {workers}; a page to try it is there too; Ctrl-C ends it)\n"
+              f"  curl -s {shlex.quote(f'{address}/predict{asked}')}{token} "
+              f"-H 'Content-Type: application/json' -d {shlex.quote(row)}", flush=True)
+    if host in ("0.0.0.0", "::") and not guarded:
         print(f"warning: {host} lets everybody who reaches this machine ask the model; for this "
-              "machine alone: --host 127.0.0.1", file=sys.stderr, flush=True)
+              "machine alone: --host 127.0.0.1; for those with a token: set ENDPOINT_TOKEN",
+              file=sys.stderr, flush=True)
 
 
 def named_model(config: Config) -> list[str]:
     """The options that named the model, to be typed again; none when there were none."""
-    return [word for option in ("model_path", "model_name", "model_version")
+    return [word for option in ("model_path", "model_name", "model_version", "models")
             if config.values[option] is not None and config.sources[option] == "flag"
             for word in (f"--{option.replace('_', '-')}", str(config.values[option]))]
 

@@ -39,8 +39,8 @@ PARAMS = """train:
 OUTPUTS = ("data/staging", "data/transformed", "data/predictions", "models", "models/metadata",
            "reports")
 SECTIONS = ("GENERATE_DATASET_", "TRAIN_", "PREDICTION_", "EVALUATE_", "DEPLOY_ENDPOINT_",
-            "REPORT_", "ONBOARD_", "DRIFT_", "DATA_", "MODELS_", "REPORTS_", "MONITORING_", "MAKE",
-            "ARGS", "EXTRAS")
+            "ENDPOINT_", "PROMOTE_", "REPORT_", "ONBOARD_", "DRIFT_", "DATA_", "MODELS_",
+            "REPORTS_", "MONITORING_", "MAKE", "ARGS", "EXTRAS", "PROMETHEUS_")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from conftest import Run, assert_refused, read_metadata, run_in
 from tests.mlmonkey.test_drift import UNSEEN, training_rows
-from tests.test_deploy_endpoint import BOTH, Server, serving, until
+from tests.serving import BOTH, Server, serving, until
 
 DRIFT = [sys.executable, "-m", "src.drift"]
 

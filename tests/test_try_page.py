@@ -19,7 +19,7 @@ import pytest
 from conftest import Run, copy_project, write_table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_deploy_endpoint import Server, serving, until
+from tests.serving import Server, serving, until
 
 from mlmonkey.api import create_app
 from mlmonkey.replies import as_problem

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +23,7 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from mlmonkey.errors import UserError
-from src.helpers.access_log import AccessLog
+from src.helpers.deployment import Deployment
 
 HEADERS_WITHIN = 5  # seconds, else the line is cut without an answer
 CONNECTIONS = 4_000  # open at once per worker, most of them waiting
@@ -31,9 +32,9 @@ LARGEST_HEAD = 65_536  # bytes of a request's headers
 BACKLOG = 2_048  # lines that wait to be accepted
 
 
-def serve(listener: socket.socket, workers: int, timeout: int, load: Callable[[], Any],
+def serve(listener: socket.socket, workers: int, timeout: int, deployment: Deployment,
           ready: Callable[[], None]) -> None:
-    """Run granian until it is told to end; `load` runs in each worker, `ready` in the first one.
+    """Run granian until it is told to end; the first worker that can answer calls `ready`.
 
     Args:
         timeout: seconds that a client may take to send a request's body.
@@ -53,15 +54,19 @@ def serve(listener: socket.socket, workers: int, timeout: int, load: Callable[[]
             vars(self).update(_ssp=None, _sfd=listener.fileno(), _sso=listener,
                               _shd=holder(listener.fileno(), False, BACKLOG))
 
+        def signal_handler_reload(self, *args: Any, **kwargs: Any) -> None:
+            deployment.hang_up()  # granian's own way, new workers, closes lines that clients hold
+
     def load_in_worker() -> Any:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the master's handler would do nothing here
         try:
-            answer = Shell(load(), timeout).answer
+            answer = Shell(deployment.load(), timeout).answer
         except (UserError, OSError) as error:
             os.write(refusals[1], " ".join(str(error).split()).encode() + b"\n")
             os.kill(os.getppid(), signal.SIGTERM)
             while True:  # until the master ends this worker, which an exit would make it replace
                 signal.pause()
+        threading.Thread(target=keep_up, args=(deployment,), daemon=True).start()
         if taken(firsts[0]):
             ready()
         return answer
@@ -77,6 +82,13 @@ def serve(listener: socket.socket, workers: int, timeout: int, load: Callable[[]
         raise UserError(refused.decode().splitlines()[0])
 
 
+def keep_up(deployment: Deployment) -> None:
+    """Let the deployment look for another version each second."""
+    while True:
+        time.sleep(1)
+        deployment.keep_up()
+
+
 def taken(reading: int) -> bytes:
     """What waits in a pipe."""
     try:
@@ -89,27 +101,22 @@ class Shell:
     """Calls a Flask application for granian's requests."""
 
     def __init__(self, app: Any, timeout: int) -> None:
-        self.app, self.timeout, self.log = app, timeout, AccessLog()
+        self.app, self.timeout = app, timeout
         self.most = app.config["MAX_CONTENT_LENGTH"] or sys.maxsize
 
     async def answer(self, scope: Any, protocol: Any) -> None:
-        """Answer one request, and log it."""
-        began = time.perf_counter()
-        headers = scope.headers.items()
-        client = scope.client.rpartition(":")[0]
+        """Answer one request."""
+        began, headers, said = time.perf_counter(), scope.headers.items(), {}
         try:
             body = await self.read_body(dict(headers), protocol)
         except TimeoutError:
-            from mlmonkey.replies import as_problem
-            late = as_problem(408, f"the request was not complete after {self.timeout} seconds", {})
-            status, answered, content = late.status_code, late.headers.to_wsgi_list(), late.data
+            body, said = b"", {"endpoint.late": self.timeout}
+        status, answered, content = self.call(
+            make_environ(scope, headers, body) | {"endpoint.began": began} | said)
+        if said:
             answered.append(("Connection", "close"))
-        else:
-            environ = make_environ(scope, client, headers, body)
-            status, answered, content = self.call(environ)
         protocol.response_bytes(status, [(name.lower(), value) for name, value in answered],
                                 content)
-        self.log.write(client, scope.method, scope.path, status, len(content), began)
 
     async def read_body(self, headers: dict[str, str], protocol: Any) -> bytes:
         """The body; of one that is too large as much as the application needs to refuse it."""
@@ -137,8 +144,7 @@ class Shell:
         return int(started[0][:3]), started[1], content
 
 
-def make_environ(scope: Any, client: str, headers: list[tuple[str, str]],
-                 body: bytes) -> dict[str, Any]:
+def make_environ(scope: Any, headers: list[tuple[str, str]], body: bytes) -> dict[str, Any]:
     """A request as WSGI has it (PEP 3333); the body's length is what was read, unless it says so.
 
     Granian has undone the percent signs of the path already.
@@ -148,7 +154,8 @@ def make_environ(scope: Any, client: str, headers: list[tuple[str, str]],
         "REQUEST_METHOD": scope.method, "SCRIPT_NAME": "", "QUERY_STRING": scope.query_string,
         "PATH_INFO": scope.path.encode().decode("latin-1"), "SERVER_NAME": host,
         "SERVER_PORT": port, "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
-        "REMOTE_ADDR": client, "CONTENT_LENGTH": str(len(body)), "wsgi.version": (1, 0),
+        "REMOTE_ADDR": scope.client.rpartition(":")[0], "CONTENT_LENGTH": str(len(body)),
+        "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.scheme, "wsgi.input": io.BytesIO(body), "wsgi.errors": sys.stderr,
         "wsgi.multithread": False, "wsgi.multiprocess": True, "wsgi.run_once": False}
     for name, value in headers:

@@ -47,6 +47,19 @@ def choose(config: Config) -> tuple[ModelStore, ModelId]:
     return store, identifier
 
 
+def choose_several(config: Config) -> tuple[ModelStore, list[ModelId]]:
+    """The store and the models of --models, or the one that the other options mean."""
+    if not config.values.get("models"):
+        store, identifier = choose(config)
+        return store, [identifier]
+    if config.model_path or config.model_name or config.model_version:
+        raise UserError(f"--models {config.models} already says which models; leave out "
+                        "--model-name, --model-version and --model-path")
+    store = model_store()
+    return store, [store.choose(name) for name in dict.fromkeys(
+        each.strip() for each in config.models.split(","))]
+
+
 def load_chosen(config: Config) -> LoadedModel:
     """Load the model that the options mean; its bytes and golden rows are checked."""
     store, identifier = choose(config)
@@ -55,16 +68,18 @@ def load_chosen(config: Config) -> LoadedModel:
 
 def print_choice(config: Config) -> None:
     """Say which model is used, how old it is, what has changed since, and how to renew it."""
-    store, identifier = choose(config)
-    metadata = store.read_metadata(identifier)
-    line = f"model {identifier}, trained {spell_age(metadata['timestamp'])} ago"
-    if changed := changes_since(metadata):
-        words = train_words(metadata)
-        if f"{metadata['data']['raw']['path']} changed" in changed:
-            words.append("--accept-changed-raw")
-        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-        line += f"; stale: {', '.join(changed[:3])}{more}; renew it: {make_line('train', *words)}"
-    print(line)
+    store, identifiers = choose_several(config)
+    for identifier in identifiers:
+        metadata = store.read_metadata(identifier)
+        line = f"model {identifier}, trained {spell_age(metadata['timestamp'])} ago"
+        if changed := changes_since(metadata):
+            words = train_words(metadata)
+            if f"{metadata['data']['raw']['path']} changed" in changed:
+                words.append("--accept-changed-raw")
+            more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+            line += f"; stale: {', '.join(changed[:3])}{more}; " \
+                    f"renew it: {make_line('train', *words)}"
+        print(line)
 
 
 def changes_since(metadata: dict[str, Any]) -> list[str]:

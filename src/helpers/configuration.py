@@ -29,8 +29,8 @@ from src.settings import FOLDERS, check_local, read_env, relative
 
 SECTIONS = {"generate_dataset": "src.etl.generate_dataset", "train": "src.train",
             "prediction": "src.predict", "evaluate": "src.evaluate",
-            "deploy_endpoint": "src.deploy_endpoint", "report": "src.report",
-            "onboard": "src.onboard", "drift": "src.drift"}
+            "deploy_endpoint": "src.deploy_endpoint", "promote": "src.promote",
+            "report": "src.report", "onboard": "src.onboard", "drift": "src.drift"}
 # strongest first; click itself tells flags, environment, and the rest apart
 STRENGTH = ("flag", "environment", ".env.local", ".env", "params.yaml", "default")
 # columns of one table: named by a weaker source than --data, they belong to another

@@ -3,14 +3,13 @@
 import os
 import socket
 import sys
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from logging import LogRecord
 from typing import Any
 
 from mlmonkey.errors import UserError
 from mlmonkey.redact import traceback_without_cells, without_quotes
-from src.helpers.access_log import AccessLog
+from src.helpers.deployment import Deployment
 
 HEADERS_WITHIN = 5  # seconds, else the line is cut without an answer; so is one that stays idle
 WORKER_CLASS = "gevent"  # 200 half-sent requests stop gthread; here a waiting client costs nothing
@@ -19,9 +18,9 @@ STUCK = 120  # seconds without a sign of life, loading included, after which a w
 STOPPING = 5  # seconds for the requests in work when the server is told to end
 
 
-def serve(listener: socket.socket, workers: int, timeout: int, load: Callable[[], Any],
+def serve(listener: socket.socket, workers: int, timeout: int, deployment: Deployment,
           ready: Callable[[], None]) -> None:
-    """Run gunicorn until it is told to end; `load` runs in each worker, `ready` in the first one.
+    """Run gunicorn until it is told to end; the first worker that can answer calls `ready`.
 
     Args:
         timeout: seconds that a client may take to send a request's body.
@@ -30,6 +29,7 @@ def serve(listener: socket.socket, workers: int, timeout: int, load: Callable[[]
         UserError: with a worker's own words, when it refuses the model.
     """
     from gunicorn.app.base import BaseApplication
+    from gunicorn.arbiter import Arbiter
     settings = {"bind": f"fd://{listener.detach()}", "workers": workers,
                 "worker_class": WORKER_CLASS, "worker_connections": CONNECTIONS,
                 "timeout": STUCK, "graceful_timeout": STOPPING, "keepalive": HEADERS_WITHIN,
@@ -47,23 +47,25 @@ def serve(listener: socket.socket, workers: int, timeout: int, load: Callable[[]
         def load_config(self) -> None:
             for name, value in settings.items():
                 self.cfg.set(name, value)
-            self.cfg.set("pre_request", note_time)
+            self.cfg.set("pre_request", give_turns)
             self.cfg.set("post_worker_init", on_worker_ready)
             self.cfg.set("child_exit", on_exit_of_worker)
 
         def load(self) -> Any:
             try:
-                return in_time(load(), timeout)
+                return in_time(deployment.load(), timeout)
             except (UserError, OSError) as error:
                 os.write(writing, " ".join(str(error).split()).encode() + b"\n")
                 sys.exit(0)
 
+    class Master(Arbiter):
+        def handle_hup(self) -> None:
+            deployment.hang_up()  # gunicorn's own way, new workers, closes lines that clients hold
+
     def on_worker_ready(worker: Any) -> None:
-        log = AccessLog()
-        worker.cfg.set("post_request", lambda worker, request, environ, response: log.write(
-            environ.get("REMOTE_ADDR", ""), request.method, request.path, response.status_code,
-            response.sent, request.began))
+        import gevent
         worker.log.error_log.addFilter(tell_no_request)
+        gevent.spawn(keep_up, deployment)
         if worker.age == 1:
             ready()
 
@@ -77,38 +79,42 @@ def serve(listener: socket.socket, workers: int, timeout: int, load: Callable[[]
         raise StopIteration  # gunicorn's way to end: another worker would be refused as well
 
     try:
-        Server().run()
+        Master(Server()).run()
     except SystemExit:
         if refusals and os.getpid() == master:
             raise UserError(refusals[0]) from None
         raise
 
 
-def in_time(app: Any, seconds: int) -> Any:
+def in_time(app: Any, seconds: int) -> Callable[[dict[str, Any], Any], Any]:
     """Give up on a client that has not sent its request after so many seconds: 408, and hang up."""
     import gevent
 
-    from mlmonkey.replies import as_problem
-
-    def limited(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def limited(environ: dict[str, Any], start_response: Any) -> Any:
         with gevent.Timeout(seconds, False):
-            return app(environ, start_response)  # type: ignore[no-any-return]
-        late = as_problem(408, f"the request was not complete after {seconds} seconds", {})
+            return app(environ, start_response)
         # gunicorn drops a Connection header; this makes it send its own, and close
         start_response.__self__.force_close()
-        return late(environ, start_response)
+        return app(environ | {"endpoint.late": seconds}, start_response)
     return limited
 
 
-def note_time(worker: Any, request: Any) -> None:
-    """When a request's headers were there, for the log; first all others that wait get a turn.
+def give_turns(worker: Any, request: Any) -> None:
+    """Before a request is answered, all others that wait get a turn.
 
     A client whose next request is there before its last one's work is done would else be answered
     again and again: of 16 clients the slowest one in a hundred waited 130 ms and more.
     """
     import gevent
-    request.began = time.perf_counter()
     gevent.idle(2)
+
+
+def keep_up(deployment: Deployment) -> None:
+    """Let the deployment look for another version each second, in a thread beside the requests."""
+    import gevent
+    while True:
+        gevent.sleep(1)
+        gevent.get_hub().threadpool.apply(deployment.keep_up)
 
 
 def tell_no_request(record: LogRecord) -> bool:

@@ -3,6 +3,7 @@
 import sys
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from src.deploy_endpoint import SERVERS, listen  # noqa: E402
@@ -17,5 +18,6 @@ def load():
 
 if __name__ == "__main__":
     _, port, server, workers = sys.argv
-    import_module(SERVERS[server]).serve(listen("127.0.0.1", int(port)), int(workers), 30, load,
+    hello = SimpleNamespace(load=load, keep_up=lambda: None, hang_up=lambda: None)
+    import_module(SERVERS[server]).serve(listen("127.0.0.1", int(port)), int(workers), 30, hello,
                                          lambda: None)
