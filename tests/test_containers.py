@@ -139,6 +139,7 @@ def test_a_mounted_model_answers_many_at_once_and_ends_cleanly(started: tuple[st
         answers = list(threads.map(lambda _: fetch(f"{address}/predict", example), range(200)))
     assert len({json.loads(answer)["result"][0] for answer in answers}) == 1
     assert docker("exec", name, "id", "-u") != "0"
+    assert "all workers" in fetch(f"{address}/drift")
     docker("stop", "--time", "60", name)
     state = json.loads(docker("inspect", "--format", "{{json .State}}", name))
     assert (state["ExitCode"], state["OOMKilled"]) == (0, False)
@@ -178,6 +179,9 @@ def test_services_come_up_healthy_and_files_belong_to_the_owner_of_the_folder(
             line = run_in(place, [*compose, "port", service, port], **more).stdout
             return f"http://127.0.0.1:{line.strip().rpartition(':')[2]}"
         assert json.loads(fetch(f"{address('api', '5000')}/predict", ROW))["result"] == ["setosa"]
+        assert "all workers" in fetch(f"{address('api', '5000')}/drift")
+        drift = run_in(place, [*compose, "exec", "-T", "api", "python", "-m", "src.drift"], **more)
+        assert "data/monitoring/iris-v1.json" in drift.stdout
         lab = address("jupyter", "8888")
         with pytest.raises(OSError, match="403"):
             fetch(f"{lab}/api/contents")
