@@ -56,8 +56,8 @@ def read_tensors(inputs: Sequence[dict[str, Any]], binary: memoryview) -> dict[s
                 and all(type(length) is int and length >= 0 for length in shape),
                 "input {} has the shape {}, expected [n], [n, 1] or [n, columns]", name, shape)
         size = each["parameters"].get("binary_data_size")
-        require((size is None) == ("data" in each), "input {} needs data or a binary_data_size",
-                name)
+        require((size is None) != (each.get("data") is None),
+                "input {} needs data or a binary_data_size", name)
         if size is None:
             values = from_json(name, each["data"], kind, shape)
         else:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
@@ -22,6 +23,7 @@ from werkzeug.test import TestResponse
 
 from mlmonkey.api import create_app
 from mlmonkey.open_inference import HEADER
+from mlmonkey.question import read_python_json
 from mlmonkey.store import LoadedModel, ModelId, ModelStore
 from src.helpers.datasets import feature_function
 from src.model.trusted import TRUSTED
@@ -279,6 +281,15 @@ def test_no_model_yet_and_a_fault_of_our_own(models: dict[str, LoadedModel],
     app.extensions["endpoint"].serve(broken, {})
     with caplog.at_level(logging.ERROR):
         assert_error(client.post("/v2/models/iris/infer", data=body_of()), 500)
+
+
+@quickly
+@given(value=st.recursive(
+    st.text(st.sampled_from('NaN"\\ ,é')) | st.just(float("nan")),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text('Na"\\'), inner)))
+def test_nan_is_read_outside_texts_alone(value: Any) -> None:
+    for text in (json.dumps(value), json.dumps(value, ensure_ascii=False)):
+        assert read_python_json(text.encode()) == orjson.loads(orjson.dumps(value))
 
 
 VALUES = st.recursive(

@@ -51,7 +51,8 @@ def test_tensors_become_the_rows_that_json_becomes(rows: list[Any], wide: bool) 
         sent, part = encode(list(values), kind)
         binary += part
         one = {"name": feature["name"], "shape": shape}
-        inputs.append(one | {"datatype": sent, "parameters": {"binary_data_size": len(part)}})
+        inputs.append(one | {"datatype": sent, "data": None,
+                             "parameters": {"binary_data_size": len(part)}})
         data = [[value] for value in values] if wide else list(values)
         written.append(one | {"datatype": kind, "parameters": {}, "data": data})
     wanted = Reader(SCHEMA).read(rows)[0]
