@@ -1,7 +1,8 @@
 """Cells of text as values, by the rules that training recorded for its columns.
 
 The rules are those of src/etl/rules.py, which DuckDB applies to files: here they read the CSV of a
-request, where DuckDB would cost a worker more memory than the model. A test compares the two.
+request, where DuckDB would cost a worker more memory than the model. A test compares the two. Dates
+may be written as in JSON, too.
 """
 
 import re
@@ -138,7 +139,7 @@ def _number(text: str, bare: Convert, marks: dict[int, Any], pattern: re.Pattern
 def _day(text: str, pattern: re.Pattern[str], words: Sequence[str]) -> datetime | None:
     found = pattern.fullmatch(text)
     if not found:
-        return None
+        return _moment(text)  # as JSON has it, which nobody can take for anything else
     *parts, hour, minute, second = (int(part or 0) for part in found.groups())
     day = dict(zip(words, parts))
     try:

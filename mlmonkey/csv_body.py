@@ -12,6 +12,9 @@ from mlmonkey.question import Problem, check_count
 from mlmonkey.rows import Rows, rows_from_columns
 from mlmonkey.schema import RowError, short
 
+MOST_CELLS = 100_000  # of a line
+MOST_BLANK = 100_000  # lines
+
 
 def read_csv(content: bytes, header: bool, metadata: Mapping[str, Any],
              max_rows: int) -> tuple[Rows, int]:
@@ -33,7 +36,8 @@ def read_csv(content: bytes, header: bool, metadata: Mapping[str, Any],
     names = [feature["name"] for feature in schema]
     try:
         text = content.decode("utf-8-sig")
-        mark = choose_mark(text, (reading.get("delimiter", ","), ","), names, header)
+        marks = list(dict.fromkeys([reading.get("delimiter", ","), ","]))
+        mark = choose_mark(text, marks, names, header)
         records = list(islice(read_records(text, mark), max_rows + header + 1))
     except UnicodeDecodeError as error:
         raise Problem(400, f"the body is not UTF-8: byte {error.start:,} is "
@@ -60,11 +64,18 @@ def read_records(text: str, mark: str) -> Iterator[list[str]]:
     """The records of a CSV.
 
     A blank line is no record, unless there is but one column: there it is an empty cell.
+
+    Raises:
+        csv.Error: also for so many cells or blank lines that nobody else would be served meanwhile.
     """
-    width = 0
+    width = blank = 0
     for record in csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True,
                              skipinitialspace=True):
         width = width or len(record)
+        blank += not record
+        if len(record) > MOST_CELLS or blank > MOST_BLANK:
+            raise csv.Error(f"more than {MOST_CELLS:,} cells in a line, or {MOST_BLANK:,} blank "
+                            "lines")
         if record or width == 1:
             yield record or [""]
 

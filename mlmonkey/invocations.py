@@ -18,8 +18,8 @@ from flask import Flask, Response, request
 
 from mlmonkey.csv_body import read_csv
 from mlmonkey.endpoint import Endpoint
-from mlmonkey.question import (Problem, check_count, check_is_json, is_csv, read_csv_body,
-                               read_python_json)
+from mlmonkey.question import (Problem, check_count, check_is_json, is_csv, read_bytes,
+                               read_csv_body, read_python_json)
 from mlmonkey.replies import as_json, errors_under, json_of
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
@@ -61,7 +61,7 @@ def invoke(endpoint: Endpoint) -> Response:
         rows, ignored = read_csv(*read_csv_body(), served.model.metadata, most)
     else:
         check_is_json()
-        body = read_python_json(request.get_data(cache=False))
+        body = read_python_json(read_bytes(request.environ, endpoint.limits["max_bytes"]))
         rows, ignored = served.reader.read(read_rows(body, most))
     found = endpoint.predict(served, rows, ignored)
     return as_json({"predictions": found.labels.tolist()})

@@ -26,7 +26,7 @@ from flask import Flask, Response, request
 
 from mlmonkey import __version__
 from mlmonkey.endpoint import Endpoint, Served
-from mlmonkey.question import Problem, read_python_json
+from mlmonkey.question import Problem, read_bytes, read_python_json
 from mlmonkey.replies import as_json, errors_under, json_of
 from mlmonkey.schema import short
 from mlmonkey.tensors import datatype_of, make_rows, read_tensors, require, to_bytes
@@ -157,7 +157,7 @@ def check_named(question: dict[str, Any], key: str) -> list[dict[str, Any]]:
 
 def read_content(limit: int) -> bytes:
     """The body; a compressed one is not unpacked beyond the limit."""
-    content = request.get_data(cache=False)
+    content = read_bytes(request.environ, limit)
     coding = request.headers.get("Content-Encoding", "identity")
     if coding == "identity":
         return content

@@ -53,7 +53,7 @@ def show_document(app: Flask, endpoint: Endpoint) -> Response:
         "info": {"title": f"{served.info['model_name']} predicts {served.info['target']['name']}",
                  "version": f"{__version__}+v{served.info['model_version']}",
                  "description": about(served.info)},
-        "servers": [{"url": "."}],
+        "servers": [{"url": "./"}],
         "paths": {path: known.get(path, item) for path, item in paths.items()},
         "components": components(endpoint, served)})
 
@@ -116,7 +116,7 @@ def own_paths(endpoint: Endpoint, served: Served,
             "description": "Rows as lists in the order of the columns or as records, or a CSV in "
                            "UTF-8 whose first line names the columns in any order (or "
                            "text/csv; header=absent). More columns than the model has are passed "
-                           "over and counted. An option is said in the JSON or in the address.",
+                           "over and counted. Options stand in the JSON or else in the address.",
             "requestBody": {"required": True, "content": sent},
             "responses": answers({"application/json": {"schema": ref("Answer")},
                                   "text/csv": {"schema": {"type": "string"}}},
@@ -163,7 +163,7 @@ def components(endpoint: Endpoint, served: Served) -> dict[str, Any]:
             "properties": {"features": {"anyOf": [
                 {"type": "array", "minItems": 1, "maxItems": endpoint.limits["max_rows"],
                  "items": {"anyOf": [ref("Record"), ref("Row")]}}, ref("Record"), ref("Row")]},
-                **options(info)}},
+                **options(info, interval=["number", "null"])}},
         "Answer": answer(info, label),
         "Release": {"type": "object", "properties": {
             "model_name": text, "model_version": {"type": "integer"}, "model_location": text,
@@ -214,7 +214,7 @@ def column(feature: Mapping[str, Any]) -> dict[str, Any]:
     return known | {"description": ", ".join(words)} | ({"examples": examples} if examples else {})
 
 
-def options(info: Mapping[str, Any]) -> dict[str, Any]:
+def options(info: Mapping[str, Any], interval: Any = "number") -> dict[str, Any]:
     """What can be asked besides: the keys of a question, and parameters of the address."""
     found: dict[str, Any] = {}
     if "classes" in info["target"]:
@@ -222,7 +222,7 @@ def options(info: Mapping[str, Any]) -> dict[str, Any]:
     if info["largest_interval"]:
         gives = ("the set of classes that holds" if "classes" in info["target"] else
                  "lower and upper, which hold")
-        found["interval"] = {"type": "number", "exclusiveMinimum": 0,
+        found["interval"] = {"type": interval, "exclusiveMinimum": 0,
                              "maximum": info["largest_interval"],
                              "description": f"{gives} this share of truths", "examples": [0.9]}
     found["unusual"] = {"type": "boolean",

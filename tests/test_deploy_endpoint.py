@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from benchmarks.endpoint.hostile import cases, send
 import tritonclient.http
 from conftest import Run, assert_refused, edit_sealed, run_in
 from tests.serving import BOTH, LOCAL, STAGE, Server, serving, until
@@ -136,6 +137,25 @@ def test_a_body_in_pieces_is_read(server: Server, golden: dict[str, Any]) -> Non
     finally:
         connection.close()
     assert answer["result"] == golden["predictions"][:2]
+
+
+def test_hostile_requests_are_refused_and_stop_nobody(server: Server,
+                                                      golden: dict[str, Any]) -> None:
+    """What benchmarks/endpoint/fuzz.py sends by hand, after which a good request is right."""
+    body = {"features": golden["rows"][1]}
+    for name, case in cases(golden["rows"][1]).items():
+        assert send(server.port, case) in case.right, name
+        status, answer = server.ask("POST", "/predict", body)
+        assert status == 200 and answer["result"] == golden["predictions"][1:2], name
+    assert "Traceback" not in server.text()
+
+
+def test_who_sends_what_nobody_reads_is_hung_up_on(server: Server) -> None:
+    """To keep the line gunicorn would read 100 MB to the end, and serve nobody else meanwhile."""
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as line:
+        line.sendall(head)
+        assert b"\r\nconnection: close\r\n" in line.recv(4096).lower()
 
 
 def test_slow_clients_do_not_stop_the_others(server: Server) -> None:
