@@ -23,6 +23,7 @@ from mlmonkey.rows import KINDS, Rows, Schema, names_of
 from mlmonkey.schema import DECILES
 
 MOST_WAITING = 512  # rows that wait to be counted together, which costs each of them far less
+ONCE = (1,) * 8  # as many values are quicker counted one by one
 MOST_VALUES = 65_536  # of them, however many columns there are
 
 
@@ -147,10 +148,10 @@ class Counts:
         with self._lock:
             looked_up = self._looked_up
             for column, known, others in bins.texts:
-                for text, times in _times(rows.texts[column], count):
+                for text, times in _times(rows.texts[column]):
                     looked_up[known.get(text, others) if type(text) is str else others + 1] += times
             if bins.classes:
-                for answer, times in _times(answers.tolist(), count):
+                for answer, times in _times(answers.tolist()):
                     looked_up[bins.classes[answer]] += times
             self._waiting.append((rows.numbers, rows.dates, answers))
             if not self._rows:
@@ -232,9 +233,9 @@ def as_numbers(dates: np.ndarray) -> np.ndarray:
     return np.where(np.isnat(dates), np.nan, dates.astype("M8[us]").astype(np.int64))
 
 
-def _times(values: Sequence[Any], count: int) -> Iterable[tuple[Any, int]]:
-    """The different values, and how often each is there."""
-    return ((values[0], 1),) if count == 1 else Counter(values).items()
+def _times(values: Sequence[Any]) -> Iterable[tuple[Any, int]]:
+    """Values, and how often each is there."""
+    return zip(values, ONCE) if len(values) <= len(ONCE) else Counter(values).items()
 
 
 def _checked(counts: Any, places: slice, rows: int, what: str) -> list[int]:
