@@ -470,6 +470,9 @@ def test_one_of_several_models(browser: "Browser", several: tuple[str, Any]) -> 
     visit.page.reload()
     visit.answer()
     assert visit.page.inner_text("h1") == "wide v1" and "model=wide" in visit.code("curl")
+    with visit.page.expect_navigation():
+        visit.page.get_by_role("link", name="All routes").click()
+    visit.page.get_by_text("wide predicts y").first.wait_for()
     visit.close()
 
 
