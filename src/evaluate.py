@@ -33,8 +33,7 @@ from src.settings import load_settings, relative
               help="Where the metrics go.  [default: in data/predictions]")
 @part_options
 @model_options
-@click.option("--delimiter", default="auto", help="Of this file, where it differs from the data.",
-              type=click.Choice(["auto", "comma", "semicolon", "tab", "pipe"]))
+@click.option("--delimiter", default="auto", help="Of this file, where it differs from the data.")
 @click.option("--decimal", type=click.Choice(["auto", "comma", "point"]), default="auto",
               help="What 1,234 means in this file, where it differs from the data.")
 @click.option("--dates", type=click.Choice(["auto", "day-first", "month-first"]), default="auto",

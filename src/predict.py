@@ -43,8 +43,7 @@ FORMATS = (".csv", ".parquet")
 @click.option("--unusual/--no-unusual", default=False,
               help="Add which columns of a row lie outside what the model's table held.")
 @escape_option
-@click.option("--delimiter", default="auto", help="Of this file, where it differs from the data.",
-              type=click.Choice(["auto", "comma", "semicolon", "tab", "pipe"]))
+@click.option("--delimiter", default="auto", help="Of this file, where it differs from the data.")
 @click.option("--decimal", type=click.Choice(["auto", "comma", "point"]), default="auto",
               help="What 1,234 means in this file, where it differs from the data.")
 @click.option("--dates", type=click.Choice(["auto", "day-first", "month-first"]), default="auto",

@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mlmonkey.errors import UserError
 from src.etl.account import identifier
+from src.etl.asking import Ambiguous
 from src.etl.detect import Reading
 from src.etl.rules import BY_NAME, COMMAS, RULES, TEXT, twin_of
 
@@ -70,7 +70,7 @@ def choose_rules(connection: Any, table: str, names: Sequence[str], reading: Rea
             `checked_value_sql`.
 
     Raises:
-        UserError: where two readings fit equally well and nobody said which.
+        Ambiguous: where two readings fit equally well and nobody said which.
     """
     candidates, unseen = _try_sample(connection, table, names, reading)
     fitting: dict[str, list[str]] = {}  # the rule, and its twin where that fits too
@@ -210,12 +210,12 @@ def _decide(name: str, fitting: Sequence[str], decimal: str, dates: str) -> str:
     if twin.endswith(COMMAS):  # a point is a decimal point, unless somebody says otherwise
         return twin if decimal == "comma" else first
     if first.endswith(COMMAS):
-        said, option, words = decimal, "--decimal", ("comma", "point")
+        said, option, words = decimal, "decimal", ("comma", "point")
     else:
-        said, option, words = dates, "--dates", ("day-first", "month-first")
+        said, option, words = dates, "dates", ("day-first", "month-first")
     if said == "auto":
-        raise UserError(f"column {name!r} reads equally well as {first} and as {twin}; say which: "
-                        f"{option} {' or '.join(words)}")
+        raise Ambiguous(f"column {name!r} reads equally well as {first} and as {twin}", option,
+                        words)
     return dict(zip(words, (first, twin)))[said]
 
 
@@ -226,5 +226,5 @@ def _check_points(connection: Any, table: str, chosen: Mapping[str, str],
         pointed = connection.execute("SELECT bool_or(contains(cell, '.')) FROM "
                                      f"{_long_sql(table, [name], [0], reading)}").fetchone()[0]
         if pointed:
-            raise UserError(f"column {name!r} reads equally well as {rule} and as {rule + COMMAS}, "
-                            "which another column has; say which: --decimal comma or point")
+            raise Ambiguous(f"column {name!r} reads equally well as {rule} and as {rule + COMMAS}, "
+                            "which another column has", "decimal", ("comma", "point"))

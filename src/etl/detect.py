@@ -1,7 +1,8 @@
 """How a raw file is to be read: found out from its bytes, stated, and open to overrides.
 
-`scan` passes over every byte once; `detect_reading` decides from the beginning of the file. The
-reading is a plain dict: it is stored with the dataset and the model, and prediction uses it again.
+`scan` passes over every byte once; `detect_reading` decides from the beginning and the end of the
+file. The reading is a plain dict: it is stored with the dataset and the model, and prediction uses
+it again.
 """
 
 import codecs
@@ -9,42 +10,45 @@ import hashlib
 import io
 import re
 import unicodedata
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from mlmonkey.errors import UserError
-from src.etl.records import read_records
+from src.etl.asking import Ambiguous
+from src.etl.dialect import choose_dialects
+from src.etl.encodings import guess_encoding, marked_encoding
+from src.etl.kinds import MISSING_WORDS
+from src.etl.layout import Layout, find_table, with_tail
+from src.etl.records import Dialect, Lines, read_records
 from src.etl.unpack import ENDINGS, WRAPPINGS
 from src.helpers.configuration import nearest
 from src.settings import relative
 
 Reading = dict[str, Any]
 
-SAMPLE_LINES = 1000
+SAMPLE_LINES = 1000  # that decide about the dialect; about the layout all of the sample does
 PIECE_BYTES = 1 << 20  # a sample is one piece
-DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
-MISSING_WORDS = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?", "#N/A")
-NUMBER = re.compile(r"[+-]?[$€£¥]? ?\d[\d.,]*(e[+-]?\d+)? ?[%$€£¥]?"
-                    r"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*", re.IGNORECASE)
+TAIL_BYTES = 1 << 16
+DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " ", "colon": ":"}
+QUOTES = {"double": '"', "single": "'", "none": ""}
+ESCAPES = {"doubled": "", "backslash": "\\"}
 CONTROL_BYTES = [bytes([code]) for code in range(1, 32) if chr(code) not in "\t\n\f\r"]
 TABLES = (".csv", ".tsv", ".txt", ".parquet", ".jsonl", ".xlsx", *ENDINGS)
 JSON_LINES = re.compile(rb'(\xef\xbb\xbf)?\s*[{]\s*("|[}])')
-BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"))
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What one pass over a file's bytes tells."""
+    """What one pass over a file's bytes tells; the tail is what the sample does not reach."""
 
     sha256: str
     size: int
     sample: bytes
     encoding: str
+    tail: bytes = b""
 
 
 def check_readable(path: Path, option: str = "--data") -> None:
@@ -77,25 +81,29 @@ def check_beginning(path: Path, plain: Path) -> None:
         head = file.read(PIECE_BYTES)
     if plain == path and head.startswith(WRAPPINGS):
         return  # to be looked at again when it is unpacked
-    if head.startswith((b"PAR1", codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if head.startswith(b"PAR1") or marked_encoding(head):
         return
     if not head:
         raise UserError(f"{relative(path)} holds an empty file; pack the table again")
-    odd = sum(head.count(byte) for byte in CONTROL_BYTES)
-    if b"\0" in head or odd > len(head) / 100:
-        what = f"byte {head.index(0)} is zero" if b"\0" in head else f"{odd} control characters"
+    counts = [head.count(byte) for byte in CONTROL_BYTES]
+    lines = head.count(b"\n") + head.count(b"\r")
+    # one that is in each line may be what is between cells
+    odd = sum(counts) - (max(counts) if 0 < lines <= max(counts) < len(head) / 2 else 0)
+    zeros = head.count(0)
+    if zeros > len(head) / 1000 + 1 or zeros and zeros > lines or odd > len(head) / 100:
+        what = f"byte {head.index(0)} is zero" if zeros else f"{odd} control characters"
         raise UserError(f"{relative(path)} is not a table ({what}); give a file of CSV, JSON lines "
                         "or Parquet, or a workbook")
 
 
 def scan(path: Path) -> Scan:
     """Hash a file, tell its encoding from all of its bytes, and keep the beginning."""
-    digest, size, sample = hashlib.sha256(), 0, b""
+    digest, size, sample, tail = hashlib.sha256(), 0, b"", b""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     pairs = bad = 0  # bytes after the first one of characters beyond ASCII; bytes that fit nowhere
     with open(path, "rb") as file:
         while piece := file.read(PIECE_BYTES):
-            sample = sample or piece
+            sample, tail = sample or piece, (tail + piece)[-TAIL_BYTES:]
             digest.update(piece)
             size += len(piece)
             if not piece.isascii() or decoder.getstate()[0]:
@@ -103,15 +111,21 @@ def scan(path: Path) -> Scan:
                 pairs += len(piece) - len(text)
                 bad += text.count("\ufffd")
     bad += bool(decoder.getstate()[0])
-    marked = next((name for bom, name in BOMS if sample.startswith(bom)), None)
     # a few bad bytes among many good ones are damage, and cost their records only
-    encoding = marked or ("utf-8" if 2 * bad <= pairs else "cp1252")
-    return Scan(digest.hexdigest(), size, sample, encoding)
+    encoding = marked_encoding(sample[:4096]) or (
+        "utf-8" if 2 * bad <= pairs else guess_encoding(sample))
+    beyond = min(size - len(sample), TAIL_BYTES) & ~3  # whole characters
+    return Scan(digest.hexdigest(), size, sample, encoding, tail[len(tail) - beyond:])
 
 
 def detect_reading(path: Path, scanned: Scan, delimiter: str = "auto", header: str = "auto",
-                   encoding: str = "auto", missing: tuple[str, ...] = ()) -> Reading:
+                   encoding: str = "auto", missing: Sequence[str] = (), **said: str) -> Reading:
     """Decide how to read a file; words other than auto override the detection.
+
+    Args:
+        delimiter: a word of DELIMITERS, or the mark itself.
+        header: yes, no, or how many rows name the columns.
+        said: quote, quote_escape, preamble, footer, separator_lines.
 
     Raises:
         UserError: where two readings are equally good.
@@ -124,21 +138,27 @@ def detect_reading(path: Path, scanned: Scan, delimiter: str = "auto", header: s
                 "missing": words}
     encoding = scanned.encoding if encoding == "auto" else _known_encoding(encoding, scanned)
     lines = _sample_lines(scanned, encoding)
-    mark = _choose_delimiter(path, lines) if delimiter == "auto" else DELIMITERS[delimiter]
-    rows = _sample_rows(lines, mark)
-    if not rows:
+    dialect = _choose_dialect(path, lines[:SAMPLE_LINES], delimiter, said)
+    records = list(read_records(Lines(lines), dialect))
+    tail = [] if not scanned.tail else list(read_records(Lines(_lines_of(
+        codecs.getincrementaldecoder(encoding)("replace").decode(scanned.tail))[1:]), dialect))
+    number = {name: None if said.get(name, "auto") == "auto" else _whole(name, said[name])
+              for name in ("preamble", "footer")}
+    bare = {"skip": True, "keep": False}.get(said.get("separator_lines", "auto"))
+    layout = find_table(records, dialect, _header_rows(header), number["preamble"],
+                        0 if tail and number["footer"] is None else number["footer"], bare)
+    if layout is None:
         raise UserError(f"{relative(path)} holds only blank lines: save the table again")
-    named = _has_header(rows) if header == "auto" else header == "yes"
-    names = rows[0] if named else [""] * _usual_width(rows)[0]
-    while named and len(names) > 1 and not any(row[len(names) - 1].strip() for row in rows
-                                               if len(row) >= len(names)):
-        names = names[:-1]  # a delimiter ends each line: no column follows it
-    columns = clean_names(names)
-    renamed = [f"column {place} {name!r} is called {clean!r}"
-               for place, (name, clean) in enumerate(zip(names, columns), start=1)
-               if named and " ".join(name.split()) != clean]
-    return {"format": "csv", "encoding": encoding, "delimiter": mark, "quote": '"',
-            "header": named, "columns": columns, "renamed": renamed, "missing": words}
+    if header == "yes" and not layout.header_rows:
+        layout = find_table(records, dialect, 1, number["preamble"], layout.below, bare) or layout
+    if tail and number["footer"] is None:
+        layout = with_tail(layout, tail, dialect, bare)
+    return _reading(dialect, encoding, layout, words)
+
+
+def delimiter_word(mark: str) -> str:
+    """How a delimiter is said on a command line."""
+    return next((word for word, each in DELIMITERS.items() if each == mark), mark)
 
 
 def clean_names(names: list[str]) -> list[str]:
@@ -167,47 +187,71 @@ def _known_encoding(name: str, scanned: Scan) -> str:
     return scanned.encoding if (encoding, scanned.encoding) == ("utf-8", "utf-8-sig") else encoding
 
 
+def _lines_of(text: str) -> list[str]:
+    return list(io.StringIO(text, newline=""))
+
+
 def _sample_lines(scanned: Scan, encoding: str) -> list[str]:
-    text = codecs.getincrementaldecoder(encoding)("replace").decode(scanned.sample)
-    lines = list(islice(io.StringIO(text, newline=""), SAMPLE_LINES + 1))
+    lines = _lines_of(codecs.getincrementaldecoder(encoding)("replace").decode(scanned.sample))
+    if lines:
+        lines[0] = lines[0].removeprefix("\ufeff")
     return lines[:-1] if len(lines) > 1 and scanned.size > len(scanned.sample) else lines
 
 
-def _sample_rows(lines: list[str], mark: str) -> list[list[str]]:
-    return [record.cells for record in read_records(lines, mark)
-            if record.cells and any(map(str.strip, record.cells))]
+def _choose_dialect(path: Path, lines: Sequence[str], delimiter: str,
+                    said: dict[str, str]) -> Dialect:
+    """The dialect that is said, or the best one.
+
+    Raises:
+        UserError: where another one gives other cells and is as good.
+    """
+    mark = _sign("delimiter", delimiter, DELIMITERS)
+    escape = said.get("quote_escape", "auto")
+    first, *rivals = choose_dialects(lines, mark, _sign("quote", said.get("quote", "auto"), QUOTES),
+                                     None if escape == "auto" else ESCAPES[escape])
+    if rivals:
+        marks = [delimiter_word(each.delimiter) for each in (first, rivals[0])]
+        raise Ambiguous(f"{relative(path)} reads equally well with {' and '.join(marks)} between "
+                        "its cells", "delimiter", marks)
+    return first
 
 
-def _usual_width(rows: list[list[str]]) -> tuple[int, float]:
-    """The most frequent number of cells, and the share of rows that have it."""
-    width, count = Counter(map(len, rows)).most_common(1)[0]
-    return width, count / len(rows)
+def _sign(option: str, text: str, words: dict[str, str]) -> str | None:
+    """What a word, or the sign itself, means; None for auto."""
+    if text == "auto":
+        return None
+    if text not in words and (not text or text.isalnum() or option == "quote" and len(text) > 1):
+        raise UserError(f"--{option} {quote(text)}: takes auto, {', '.join(words)} or the "
+                        f"sign{'s' * (option == 'delimiter')} itself"
+                        f"{nearest(text, words, '')}")
+    return words.get(text, text)
 
 
-def _choose_delimiter(path: Path, lines: list[str]) -> str:
-    """The mark that cuts most lines, the first one too, into the same number of cells above one."""
-    scores = {}
-    for word, mark in DELIMITERS.items():
-        rows = _sample_rows(lines, mark)
-        width, share = _usual_width(rows) if rows else (1, 0.0)
-        if width > 1:
-            scores[word] = (len(rows[0]) == width, share)
-    if not scores:
-        return ","  # one column: no mark at all
-    best = max(scores.values())
-    winners = [word for word, score in scores.items() if score == best]
-    if len(winners) > 1:
-        raise UserError(f"{relative(path)} reads equally well with {' and '.join(winners)} between "
-                        f"its cells; say which: --delimiter {winners[0]}")
-    return DELIMITERS[winners[0]]
+def _reading(dialect: Dialect, encoding: str, layout: Layout, words: list[str]) -> Reading:
+    """The reading as it is stored; `notes` is what people should hear of it."""
+    names = layout.names
+    while layout.header_rows and len(names) > 1 and not names[-1] and \
+            not any(row[len(names) - 1].strip() for row in layout.rows):
+        names = names[:-1]  # a delimiter ends each line: no column follows it
+    columns = clean_names(names)
+    renamed = [f"column {place} {name!r} is called {clean!r}"
+               for place, (name, clean) in enumerate(zip(names, columns), start=1)
+               if layout.header_rows and " ".join(name.split()) != clean]
+    return {"format": "csv", "encoding": encoding, "delimiter": dialect.delimiter,
+            "quote": dialect.quote, "quote_escape": dialect.escape, "preamble": layout.above,
+            "header": layout.header_rows > 0, "header_rows": layout.header_rows,
+            "footer": layout.below, "skip_separator_lines": layout.skip_bare,
+            "other_tables": layout.others, "columns": columns, "renamed": renamed,
+            "missing": words}
 
 
-def _has_header(rows: list[list[str]]) -> bool:
-    """A first row without numbers names the columns, and so does one above other kinds of cells."""
-    for position, cell in enumerate(rows[0]):
-        below = [row[position].strip() for row in rows[1:200] if position < len(row)]
-        below = [text for text in below if text not in MISSING_WORDS]
-        numeric = sum(map(bool, map(NUMBER.fullmatch, below)))
-        if NUMBER.fullmatch(cell.strip()) and (not below or numeric > len(below) / 2):
-            return False
-    return True
+def _header_rows(header: str) -> int | None:
+    """How many rows name the columns, where that is said."""
+    return None if header in ("auto", "yes") else 0 if header == "no" else _whole("header", header)
+
+
+def _whole(option: str, text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise UserError(f"--{option} {text}: takes auto or a number of lines"
+                        + ", yes or no" * (option == "header"))
+    return int(text)

@@ -27,8 +27,8 @@ from mlmonkey.sealed import sealed
 from src.etl.formulas import escape, escape_option, treatment
 from src.etl.unpack import part_options, table_name, unpack
 from src.helpers.configuration import Config, script
-from src.helpers.datasets import (dataset_is_fresh, dataset_key, find_raw, model_store,
-                                  profile_path, read_profile, transformed_path)
+from src.helpers.datasets import (KEYED_OPTIONS, dataset_is_fresh, dataset_key, find_raw,
+                                  model_store, profile_path, read_profile, transformed_path)
 from src.helpers.freshness import dataset_record
 from src.helpers.progress import steps
 from src.helpers.sources import source_of
@@ -37,6 +37,7 @@ from src.settings import load_settings, relative
 MEMORY_LIMIT = "1GB"  # of DuckDB; beyond it, it works on disk
 LOCK = ".lock-"  # + key: held while a dataset is made
 STEPS = 6  # of the progress bar
+LAYOUT = ("quote", "quote_escape", "preamble", "footer", "separator_lines")
 SHOWN = 20  # columns whose reading is printed
 
 
@@ -45,10 +46,17 @@ SHOWN = 20  # columns whose reading is printed
               help="Raw file: CSV in any ordinary dialect, JSON lines (both also packed: .gz, "
               ".zst, .zip), Parquet or a workbook.")
 @part_options
-@click.option("--delimiter", default="auto", help="Mark between cells.",
-              type=click.Choice(["auto", "comma", "semicolon", "tab", "pipe"]))
-@click.option("--header", type=click.Choice(["auto", "yes", "no"]), default="auto",
-              help="Whether the first line names the columns.")
+@click.option("--delimiter", default="auto",
+              help="Between cells: comma, semicolon, tab, pipe, space, colon, or the very signs.")
+@click.option("--quote", default="auto", help="Around cells: double, single, none, or the sign.")
+@click.option("--quote-escape", type=click.Choice(["auto", "doubled", "backslash"]),
+              default="auto", help="How a quote is written inside quotes.")
+@click.option("--header", default="auto",
+              help="Whether the first line names the columns: yes, no, or how many lines do.")
+@click.option("--preamble", default="auto", help="How many lines are above the table.")
+@click.option("--footer", default="auto", help="How many lines are below the table.")
+@click.option("--separator-lines", type=click.Choice(["auto", "skip", "keep"]), default="auto",
+              help="Whether a line of delimiters only is left out or a record.")
 @click.option("--encoding", default="auto", help="Such as utf-8, cp1252 or utf-16.")
 @click.option("--decimal", type=click.Choice(["auto", "comma", "point"]), default="auto",
               help="What 1,234 means, where a column reads both ways.")
@@ -102,8 +110,10 @@ def generate(raw: Path, key: str, config: Config, show: Callable[[str], None]) -
         scanned = scan(plain.path)
         sha256 = scanned.sha256 if plain.path == raw else sha256_of(raw)
         check_raw(raw, key, sha256, config.accept_changed_raw)
-        reading = detect_reading(raw, scanned, plain.delimiter or config.delimiter, config.header,
-                                 config.encoding, config.missing)
+        with asking(raw, config):
+            reading = detect_reading(raw, scanned, plain.delimiter or config.delimiter,
+                                     config.header, config.encoding, config.missing,
+                                     **{name: config.values[name] for name in LAYOUT})
         reading |= {"part": plain.part} if plain.part else {}
         begin("account for every record")
         source = open_source(connection, plain.path, reading, workspace,
@@ -117,7 +127,8 @@ def generate(raw: Path, key: str, config: Config, show: Callable[[str], None]) -
             readable = f"(FROM {source.sql()} WHERE {identifier(REASON)} IS NULL)"
             choose = partial(choose_rules, connection, readable, reading["columns"], reading,
                              config.decimal, config.dates)
-            rules = choose(trust=True)
+            with asking(raw, config):
+                rules = choose(trust=True)
         content = {
             "dataset_version": 1, "key": key,
             "raw": {"path": relative(raw), "sha256": sha256, "size": seen.st_size,
@@ -131,7 +142,8 @@ def generate(raw: Path, key: str, config: Config, show: Callable[[str], None]) -
             try:
                 rows = stage_rows(connection, source, rules, staged)
             except Misfit:
-                content["rules"] = rules = choose()
+                with asking(raw, config):
+                    content["rules"] = rules = choose()
                 rows = stage_rows(connection, source, rules, staged)
             check_unchanged(raw, seen)
             content["staging"] = describe(staged, staging / f"{key}.parquet", rows)
@@ -154,6 +166,19 @@ def durations(began: dict[str, float]) -> dict[str, float]:
     spans = {step: moments[n + 1] - moments[n] for n, step in enumerate(began)}
     return {step: round(span, 3)
             for step, span in ({"total": moments[-1] - moments[0]} | spans).items()}
+
+
+@contextmanager
+def asking(raw: Path, config: Config) -> Iterator[None]:
+    """Put two readings to the user as two commands to choose from."""
+    from src.etl.asking import Ambiguous
+    from src.helpers.commands import make_line, option_words
+    try:
+        yield
+    except Ambiguous as error:
+        said = ["--data", relative(raw), *option_words(config.block(), KEYED_OPTIONS)]
+        raise UserError(error.with_commands(
+            lambda words: make_line("generate-dataset", *said, *words))) from None
 
 
 @contextmanager
@@ -268,6 +293,22 @@ def print_account(profile: dict[str, Any]) -> None:
           f"repaired + {counts['rejected']:,} rejected; "
           f"{profile['transformed']['rows']:,} after transform")
     print(f"dataset: {profile['transformed']['path']}, profile {profile['key']}.json")
+
+
+def describe_layout(reading: dict[str, Any], counts: dict[str, int]) -> list[str]:
+    """What is unusual about a file, and what of it is left out."""
+    quotes = [] if reading["quote"] == '"' else [f"quotes are {reading['quote'] or 'text'}"]
+    if reading["quote_escape"]:
+        quotes.append("a backslash keeps a quote or a delimiter from its meaning")
+    left_out = [f"{counts[part]:,} line(s) {where} the table are left out"
+                for part, where in (("preamble", "above"), ("footer", "below")) if counts[part]]
+    if reading["other_tables"]:
+        left_out.append(f"{reading['other_tables']} more table(s) below the first one, left out: "
+                        "for those, save each as a file of its own")
+    if counts["blank"]:
+        what = "blank, ruled or of delimiters only" if reading["skip_separator_lines"] else "blank"
+        left_out.append(f"{counts['blank']:,} line(s) are {what}")
+    return quotes + left_out
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from mlmonkey.serving import finite
 from src.etl.account import (REASON, ROW_NUMBER, Account, Source, identifier, numbered_sql,
                              open_source, quoted)
 from src.etl.convert import cells_sql, checked_value_sql, dtype_of_type, parquet_value_sql
-from src.etl.detect import (DELIMITERS, check_beginning, check_readable, detect_reading,
+from src.etl.detect import (check_beginning, check_readable, delimiter_word, detect_reading,
                             scan)
 from src.etl.formulas import escaped_sql
 from src.etl.rules import BY_NAME, COMMAS, THOUSAND, twin_of
@@ -66,7 +66,7 @@ def open_input(path: Path, metadata: Mapping[str, Any], workspace: Path, connect
     Args:
         workspace: a folder for what is unpacked or mended, kept as long as batches are read.
         keep: names of input columns to echo; `all` for every one.
-        delimiter: a word of DELIMITERS where this file differs from the model's data.
+        delimiter: a word of DELIMITERS, or the mark itself, where this file differs.
         labels: the target must be there too; it is echoed as typed values instead of `keep`.
         escape: what is echoed is text that no spreadsheet runs.
         member, sheet: which table of the file, where it holds several.
@@ -224,11 +224,25 @@ def _reading(path: Path, scanned: Any, metadata: Mapping[str, Any],
     if trained["format"] != "csv":
         return detect_reading(path, scanned, delimiter, missing=words)
     if delimiter == "auto":
-        delimiter = next(word for word, mark in DELIMITERS.items() if mark == trained["delimiter"])
+        delimiter = trained["delimiter"]
     # bytes tell Unicode from an older encoding, but not one of those from another
     older = not (scanned.encoding + trained["encoding"]).count("utf")
-    return detect_reading(path, scanned, delimiter, "yes" if trained["header"] else "no",
-                          trained["encoding"] if older else "auto", words)
+    said = {"preamble": "0", "footer": "0"}
+    if "header_rows" in trained:  # models of an earlier version don't say so much
+        said |= {"quote": trained["quote"] or "none",
+                 "footer": "auto" if trained["footer"] else "0",
+                 "quote_escape": "backslash" if trained["quote_escape"] else "doubled",
+                 "separator_lines": "skip" if trained["skip_separator_lines"] else "keep"}
+    rows = str(trained.get("header_rows", int(trained["header"])))
+    encoding = trained["encoding"] if older else "auto"
+    reading = detect_reading(path, scanned, delimiter, rows, encoding, words, **said)
+    known = {*trained.get("columns", ())}
+    if reading["format"] == "csv" and trained["header"] and not known <= {*reading["columns"]}:
+        below = detect_reading(path, scanned, delimiter, rows, encoding, words,
+                               **said | {"preamble": "auto"})  # notes may be above the names
+        if known <= {*below["columns"]}:
+            return below
+    return reading
 
 
 def _delimiter_hint(path: Path, scanned: Any, reading: Mapping[str, Any]) -> str:
@@ -237,7 +251,7 @@ def _delimiter_hint(path: Path, scanned: Any, reading: Mapping[str, Any]) -> str
     seen = detect_reading(path, scanned)["delimiter"]
     if seen == reading["delimiter"]:
         return ""
-    word = next(word for word, mark in DELIMITERS.items() if mark == seen)
+    word = delimiter_word(seen)
     return f"; the model's data had {reading['delimiter']!r} between cells: try --delimiter {word}"
 
 

@@ -24,9 +24,15 @@ def train_words(metadata: Mapping[str, Any]) -> list[str]:
     words = ["--data", typed(metadata["input_data_location"]),
              "--target", metadata["target"]["name"]]
     options = {**metadata["data"].get("config", {}), **metadata["config"]}
-    for name, option in options.items():
-        value, flag = option["value"], f"--{name.replace('_', '-')}"
-        if name in LEFT_OUT or option["source"] in ("default", ".env.local"):
+    return words + option_words(options, [name for name in options if name not in LEFT_OUT])
+
+
+def option_words(options: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """The flags that say some options again, where these were not left at their defaults."""
+    words = []
+    for name in names:
+        value, flag = options[name]["value"], f"--{name.replace('_', '-')}"
+        if options[name]["source"] in ("default", ".env.local"):
             continue
         if isinstance(value, bool):
             words.append(flag if value else f"--no-{flag[2:]}")

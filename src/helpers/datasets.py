@@ -20,7 +20,8 @@ from src.helpers.freshness import dataset_record, is_whole
 from src.settings import Settings, load_settings, locate, relative
 
 # options of generate_dataset that decide what comes out, and so the name of the results
-KEYED_OPTIONS = ("member", "sheet", "delimiter", "header", "encoding", "decimal", "dates",
+KEYED_OPTIONS = ("member", "sheet", "delimiter", "quote", "quote_escape", "header", "preamble",
+                 "footer", "separator_lines", "encoding", "decimal", "dates",
                  "missing", "private")
 
 

@@ -184,7 +184,7 @@ def test_a_column_with_decimal_commas_makes_thousands_of_another_likely(connecti
     connection.execute("CREATE OR REPLACE TEMP TABLE two AS SELECT * FROM (VALUES "
                        "('1,5', '1.234', '5%', '7'), ('2,25', '999', '6%', '8')) t(a, b, c, d)")
     names = ["a", "b", "c", "d"]
-    with pytest.raises(UserError, match="'b' reads equally well .*--decimal comma or point"):
+    with pytest.raises(UserError, match="'b' reads equally .*--decimal comma or --decimal point"):
         choose_rules(connection, "two", names, READING)
     comma = choose_rules(connection, "two", names, READING, decimal="comma")
     assert (comma["a"], comma["b"]) == ("number, decimal comma", "number, decimal comma")

@@ -72,8 +72,9 @@ def test_an_untidy_file(place: Path, generate: Generate) -> None:
         ["order", "Größe", "Preis", "Anteil", "am", "id", "column_7", "Größe_2", "note"]
     assert [column["dtype"] for column in profile["columns"]] == \
         ["integer", "number", "number", "number", "date", "text", "text", "text", "text"]
-    assert profile["records"] == {"lines": 6, "header": 1, "blank": 1, "continued": 1,
-                                  "records": 3, "read": 3, "repaired": 0, "rejected": 0}
+    assert profile["records"] == {"lines": 6, "preamble": 0, "header": 1, "blank": 1,
+                                  "footer": 0, "continued": 1, "records": 3, "read": 3,
+                                  "repaired": 0, "rejected": 0}
     reading = profile["reading"]
     assert (reading["encoding"], reading["delimiter"], reading["header"]) == ("cp1252", ";", True)
     for words in ("cp1252, delimiter ';', header, 9 columns", "'Preis' as currency €, decimal",
@@ -128,9 +129,9 @@ def test_a_second_run_is_skipped_and_changes_rerun(place: Path, generate: Genera
 
 
 @pytest.mark.parametrize(("content", "option", "words", "value"), [
-    ("a;b\n1,234;x\n5,678;y\n", "--decimal comma or point", ("--decimal", "point"), 1234),
-    ("a;b\n01/02/2024;x\n", "--dates day-first or month-first", ("--dates", "month-first"), None),
-    ("1,5;2\n3,5;4\n", "--delimiter", ("--delimiter", "semicolon"), 1.5),
+    ("a;b\n1,234;x\n5,678;y\n", "--decimal comma\" or make", ("--decimal", "point"), 1234),
+    ("a;b\n01/02/2024;x\n", "--dates day-first\" or make", ("--dates", "month-first"), None),
+    ("1.5,a;2\n3.5,b;4\n", "--delimiter", ("--delimiter", "comma"), 1.5),
 ])
 def test_equally_good_readings_are_asked(place: Path, run_stage: Run, generate: Generate,
                                          content: str, option: str, words: tuple[str, ...],

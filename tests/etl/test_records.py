@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from src.etl.records import MAX_RECORD_LINES, read_records, split_cells
+from src.etl.records import MAX_RECORD_LINES, Dialect, Lines, Record, split_cells
+from src.etl.records import read_records as read_lines
 
 DELIMITERS = st.sampled_from(",;\t|")
 LINE_ENDS = st.sampled_from(["\n", "\r\n", "\r"])
@@ -30,6 +31,10 @@ def write(rows: list[list[str]], delimiter: str, line_end: str, quoting: int) ->
     return text.getvalue()
 
 
+def read_records(lines: list[str], delimiter: str, width: int) -> list[Record]:
+    return list(read_lines(Lines(lines), Dialect(delimiter), width))
+
+
 def lines_of(text: str) -> list[str]:
     return list(io.StringIO(text, newline=""))
 
@@ -44,7 +49,7 @@ def test_whatever_csv_writes_is_read_back(rows: list[list[str]], delimiter: str,
     if any(set(cell) & set("\r\n") for row in rows for cell in row):
         quoting = csv.QUOTE_ALL  # csv quotes its own line end only
     lines = lines_of(write(rows, delimiter, line_end, quoting))
-    records = list(read_records(lines, delimiter, len(rows[0])))
+    records = (read_records(lines, delimiter, len(rows[0])))
     assert [record.cells for record in records] == rows
     assert sum(record.lines for record in records) == len(lines)
     assert not any(record.repaired for record in records)
@@ -54,7 +59,7 @@ def test_whatever_csv_writes_is_read_back(rows: list[list[str]], delimiter: str,
 @given(st.lists(st.text('ab",; \n\r', max_size=12), max_size=12), st.integers(1, 4))
 def test_every_line_of_any_text_belongs_to_one_record(parts: list[str], width: int) -> None:
     lines = lines_of("".join(parts))
-    records = list(read_records(lines, ",", width))
+    records = (read_records(lines, ",", width))
     assert sum(record.lines for record in records) == len(lines)
     place = 1
     for record in records:
@@ -74,7 +79,7 @@ def test_a_damaged_line_costs_only_itself(rows: list[list[str]], damaged: str,
     place = data.draw(st.integers(0, len(rows)))
     texts = [",".join(row) for row in rows]
     lines = [line + "\n" for line in [*texts[:place], damaged, *texts[place:]]]
-    records = list(read_records(lines, ",", 3))
+    records = (read_records(lines, ",", 3))
     assert [record.cells for record in records if record.cells] == rows
     [lost] = [record for record in records if record.cells is None]
     assert (lost.line, lost.lines, lost.text) == (place + 1, 1, damaged)
@@ -104,7 +109,7 @@ def test_reasons(line: str, reason: str) -> None:
 
 
 def test_a_line_of_delimiters_is_a_record_and_blanks_are_none() -> None:
-    records = list(read_records(["\t\t\n", " \n", "\n"], "\t", 3))
+    records = (read_records(["\t\t\n", " \n", "\n"], "\t", 3))
     assert [record.cells for record in records] == [["", "", ""], [], []]
 
 
@@ -114,10 +119,10 @@ def test_in_a_single_column_a_blank_line_is_a_missing_value() -> None:
 
 def test_a_quote_left_open_does_not_swallow_the_file() -> None:
     lines = ['"open,1\n'] + ["a,1\n"] * (3 * MAX_RECORD_LINES)
-    records = list(read_records(lines, ",", 2))
+    records = (read_records(lines, ",", 2))
     assert [record.cells for record in records] == [None] + [["a", "1"]] * (3 * MAX_RECORD_LINES)
 
 
 def test_an_open_quote_is_told_from_a_stray_one() -> None:
-    assert split_cells('a,"b', ",") == (None, True)
-    assert split_cells('a,"b"c', ",") == (None, False)
+    assert split_cells('a,"b', Dialect()) == (None, True)
+    assert split_cells('a,"b"c', Dialect()) == (None, False)

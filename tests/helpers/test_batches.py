@@ -99,6 +99,8 @@ def check_places(connection: Any, folder: Path, bad: list[str], blank: bool) -> 
             assert (row["kept n"], row["kept t"]) == (str(number), "x")
         elif kind == "number":
             assert np.isnan(row["n"]) and row["error"] == f"column n: {number}? is not a number"
+        elif kind == "quote" and not row["error"]:  # the records around it tell what it is
+            assert (row["n"], row["t"], row["kept t"]) == (number, "x", "x")
         else:
             assert np.isnan(row["n"]) and pd.isna(row["t"]) and pd.isna(row["kept n"])
             assert row["error"].startswith(f"line {line}: ")

@@ -16,7 +16,9 @@ from src.helpers.configuration import Config
 from src.helpers.datasets import dataset_key, find_profile, find_raw, read_profile
 
 OPTIONS = {"member": None, "sheet": None,
-           "delimiter": "auto", "header": "auto", "encoding": "auto", "decimal": "auto",
+           "delimiter": "auto", "quote": "auto", "quote_escape": "auto", "header": "auto",
+           "preamble": "auto", "footer": "auto", "separator_lines": "auto",
+           "encoding": "auto", "decimal": "auto",
            "dates": "auto", "missing": (), "private": (), "max_rejects": 0.01}
 
 
