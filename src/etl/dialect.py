@@ -12,12 +12,13 @@ from itertools import product
 from typing import NamedTuple
 
 from src.etl.kinds import kind_of
-from src.etl.records import Dialect, Lines, Record, read_records
+from src.etl.records import Dialect, Lines, read_records
 
 COMMON = ",;\t|"
 UNUSUAL = set("._-+/\"'()[]{}<>?`´’\\") | {"\r", "\n", "\f", "\ufeff", "\0"}  # in words, numbers
 MAX_LONG = 4  # characters of a delimiter
 NEAR = 0.98  # a reading not this much worse than the best one is as good
+MOST_CELLS = 4000  # that are looked at
 ENOUGH = 0.3  # share of lines that a delimiter must be in
 
 
@@ -76,10 +77,11 @@ def read_as(dialect: Dialect, lines: Sequence[str]) -> Reading:
     if width < 2:
         return Reading(dialect, 0.0, max(width, 1), rows)
     evenness = counts[width] / total
-    cells = [grade_cell(cell, dialect) for row in rows for cell in row]
+    some = rows[:max(20, MOST_CELLS // width)]
+    cells = [grade_cell(cell, dialect) for row in some for cell in row]
     empty = sum(not any(cell.strip() for cell in column) for column in list(zip(*rows))[:-1])
     typed = sum(cells) / len(cells) * (1 - empty / width)
-    return Reading(dialect, evenness * typed * _trust(dialect, rows) * (1 - 0.3 / width), width,
+    return Reading(dialect, evenness * typed * _trust(dialect, some) * (1 - 0.3 / width), width,
                    rows)
 
 
@@ -157,8 +159,3 @@ def _grade_alone(lines: Sequence[str], reading: Reading) -> float:
     if reading.width == 2 and reading.dialect.delimiter in " :":
         return 0.75
     return 0.3
-
-
-def sample_records(lines: Sequence[str], dialect: Dialect) -> list[Record]:
-    """All lines as records of any width."""
-    return list(read_records(Lines(lines), dialect))

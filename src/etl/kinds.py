@@ -7,6 +7,7 @@ whole columns are in src/etl/rules.py.
 import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 
 MISSING_WORDS = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?", "#N/A")
 SIGN = "[$€£¥₹]|EUR|USD|GBP|CHF"
@@ -19,6 +20,7 @@ TIME = re.compile(r"\d{1,2}([:.])\d{2}\1\d{2}(?:\.\d+)?|\d{1,2}:\d{2}(?: ?[aApP]
 TRUTH = re.compile("true|false|yes|no|[tfyn]", re.IGNORECASE)
 
 
+@lru_cache(maxsize=1 << 16)
 def kind_of(cell: str) -> str:
     """number, date, time or text; empty for a missing value."""
     if cell in MISSING_WORDS:

@@ -12,6 +12,7 @@ from src.etl.dialect import COMMON
 from src.etl.kinds import kind_of, main_kind
 from src.etl.records import Dialect, Record
 
+ROWS = 100  # that are looked at to tell names from values
 MAX_NAMES_ROWS = 4
 ENOUGH = 5  # records that tell whether a column is ever empty
 NOTE_SIGNS = ("#", "*", "//", "--", "(", "[", "%", "©", "†")
@@ -97,7 +98,7 @@ def with_tail(layout: Layout, records: Sequence[Record], dialect: Dialect,
 
 def count_header_rows(rows: Sequence[Sequence[str]], width: int) -> int:
     """How many of the first rows name the columns."""
-    rows = [[*row[:width], *[""] * (width - len(row))] for row in rows[:200]]
+    rows = [[*row[:width], *[""] * (width - len(row))] for row in rows[:ROWS]]
     if not rows or width > 1 and not _names(rows[0], rows[1:]):
         return 0 if not _spans(rows, width) else _more_names(rows, width)
     if width == 1 and not _names(rows[0], rows[1:]):
@@ -268,7 +269,7 @@ def _votes(row: Sequence[str], body: Sequence[Sequence[str]]) -> tuple[int, int]
     """In how many columns a row differs in kind from those below it, and in how many it agrees."""
     gains = losses = 0
     for place, cell in enumerate(row):
-        kind = main_kind((each[place].strip() for each in body[:200] if place < len(each)), 0.8)
+        kind = main_kind((each[place].strip() for each in body[:ROWS] if place < len(each)), 0.8)
         own = kind_of(cell.strip())
         if kind in ("number", "date", "time") and own:
             if own == kind or own != "text":
