@@ -68,6 +68,7 @@ def test_nothing_counted_yet_and_what_can_t_be_read(trained_copy: Path) -> None:
     assert path.read_text() == "{}"
 
 
+@pytest.mark.slow
 def test_a_folder_that_can_t_be_written_is_said_once(trained_copy: Path, tmp_path: Path) -> None:
     (trained_copy / ".env.local").write_text("MONITORING_DIR=data/raw/iris.csv/x\n")
     with serving(trained_copy, tmp_path / "log.txt", "--workers", "2") as server:

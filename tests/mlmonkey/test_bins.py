@@ -53,7 +53,7 @@ def place_of(value: Any, feature: dict[str, Any]) -> int:
     return 0 if value < quantiles[0] else 1 + sum(value > end for end in ends)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(st.lists(st.tuples(RECORD, st.sampled_from(["x", "y"])), min_size=1, max_size=30), st.data())
 def test_any_batches_in_any_order_count_as_one(rows: list[Any], data: st.DataObject) -> None:
     bins = Bins(SCHEMA, {"name": "t", "dtype": "text", "classes": ["x", "y"]})
