@@ -21,15 +21,15 @@ from typing import Any
 from flask import Flask, Response, request
 
 from mlmonkey import drift, invocations, open_inference, openapi, page
-from mlmonkey.conformal import threshold, widen
+from mlmonkey.answering import ask, in_words
 from mlmonkey.csv_answers import answer_columns
 from mlmonkey.csv_body import read_csv
 from mlmonkey.endpoint import Endpoint
-from mlmonkey.question import (Problem, is_csv, read_body, read_csv_body, read_options,
-                               read_question, wants_csv)
+from mlmonkey.question import (is_csv, read_body, read_csv_body, read_options, read_question,
+                               wants_csv)
 from mlmonkey.replies import answer_errors, as_csv, as_json
+from mlmonkey.shortcut import Shortcut
 from mlmonkey.store import LoadedModel
-from mlmonkey.unusual import find_unusual
 
 MAX_BYTES = 16 * 2**20  # of one body, read into memory whole
 MAX_ROWS = 50_000  # of one request: about a second of one worker, which answers nobody else then
@@ -58,6 +58,7 @@ def create_app(model: LoadedModel | None, release: Mapping[str, Any],
     invocations.add_routes(app, endpoint)
     openapi.add_routes(app, endpoint)
     drift.add_routes(app, endpoint)
+    Shortcut(app, endpoint)
     return app
 
 
@@ -81,36 +82,17 @@ def predict(endpoint: Endpoint) -> Response:
     file holds.
     """
     began = time.perf_counter()
-    environ = request.environ
-    served = endpoint.require()
-    model, release, _, reader = served
+    environ, served, most = request.environ, endpoint.require(), endpoint.limits["max_rows"]
     if is_csv(environ):
-        asked = read_options({}, [])
-        rows, ignored = read_csv(*read_csv_body(), model.metadata, endpoint.limits["max_rows"])
+        asked = read_options({}, [], request.args)
+        rows, ignored = read_csv(*read_csv_body(), served.model.metadata, most)
     else:
-        asked = read_question(read_body(environ, endpoint.limits["max_bytes"]),
-                              endpoint.limits["max_rows"])
-        rows, ignored = reader.read(asked.rows)
-    if asked.probabilities and model.classes is None:
-        raise Problem(422, f"{model.identifier} predicts a number, which has no probabilities; "
-                      "leave the key out")
-    limit = threshold(model.metadata, asked.interval) if asked.interval else None
-    found = endpoint.predict(served, rows, ignored + asked.unknown)
-    unusual = find_unusual(rows, model.metadata) if asked.unusual else None
+        asked = read_question(read_body(environ, endpoint.limits["max_bytes"]), most, request.args)
+        rows, ignored = served.reader.read(asked.rows)
+    answer = ask(endpoint, served, asked, rows, ignored)
     if wants_csv(environ):
-        return as_csv(answer_columns(found, model.classes, limit, unusual,
-                                     asked.probabilities is not False))
-    answer = {"release": release, "result": found.labels.tolist()}
-    if asked.probabilities:
-        answer |= {"probabilities": found.probabilities.tolist(), "classes": model.classes}
-    if limit is not None:
-        answer |= widen(found, limit, model.classes)
-    if unusual is not None:
-        answer["unusual"] = unusual
-    if ignored + asked.unknown:
-        answer["ignored_keys"] = ignored + asked.unknown
-    answer["timing"] = int(1e6 * (time.perf_counter() - began)) / 1e6
-    return as_json(answer)
+        return as_csv(answer_columns(*answer, asked.probabilities is not False))
+    return as_json(in_words(served, asked, answer, ignored, began))
 
 
 def list_models(endpoint: Endpoint) -> Response:

@@ -57,6 +57,10 @@ class Endpoint:
         """The names that are served; the first one answers who names none."""
         return list(self._served)
 
+    def first(self) -> Served:
+        """What answers who names none; raises StopIteration before any does."""
+        return next(iter(self._served.values()))
+
     def require(self, name: str | None = None) -> Served:
         """What is served under this name; without one, under that of ?model=, or the first.
 

@@ -16,13 +16,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 
 from mlmonkey.endpoint import Endpoint, Served
 from mlmonkey.golden import Prediction
 from mlmonkey.metrics import Metrics
 from mlmonkey.replies import as_problem
 from mlmonkey.rows import Rows
+from mlmonkey.shortcut import ROUTE
 
 # no token is asked for here
 OPEN = {"/", "/health", "/ready", "/ping", "/v2/health/live", "/v2/health/ready"}
@@ -30,8 +31,7 @@ SANE = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
 # what a server may say of a request in its environ: when it began, by time.perf_counter(), and
 # after how many seconds it was given up because the client had not sent all of it
 BEGAN, LATE = "endpoint.began", "endpoint.late"
-# and what is kept there
-IDENTIFIER, PREDICTED = "endpoint.id", "endpoint.predicted"
+IDENTIFIER = "endpoint.id"  # is kept there
 
 
 class Operations:
@@ -41,6 +41,7 @@ class Operations:
                  counts: Path, token: str | None = None) -> None:
         self.log, self.metrics = log, Metrics(endpoint, counts)
         self.token = token and f"Bearer {token}".encode()
+        self.predicted: dict[str, Any] = {}
         self.prefix, self.numbers = os.urandom(6).hex(), count(1)
         self.most = endpoint.limits["max_bytes"]
         self.metrics.add_routes(app)
@@ -87,17 +88,19 @@ class Operations:
         return True
 
     def note(self, served: Served, rows: Rows, found: Prediction, ignored: int) -> None:
-        """Count rows, and keep for the log what predicted them."""
+        """Count rows, and keep what predicted them for the log, whose line is next: from here to
+        there no worker does anything else."""
         identifier = served.model.identifier
         self.metrics.count_rows(identifier.name, len(rows), ignored)
-        request.environ[PREDICTED] = {"model": str(identifier), "rows": len(rows)}
+        self.predicted = {"model": str(identifier), "rows": len(rows)}
 
     def leave(self, environ: dict[str, Any], status: int, headers: list[tuple[str, str]],
               seconds: float) -> None:
         """Count and log an answer."""
         # none when the application wasn't called
         rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
-        self.metrics.count_request(rule.rule if rule else "other", status, seconds)
+        route = environ.get(ROUTE) or (rule.rule if rule else "other")
+        self.metrics.count_request(route, status, seconds)
         size = 0
         for name, value in headers:
             if name == "Content-Length":
@@ -106,7 +109,8 @@ class Operations:
                 "method": environ["REQUEST_METHOD"],
                 "path": environ["PATH_INFO"].encode("latin-1").decode(errors="replace"),
                 "status": status, "bytes": size, "ms": round(1e3 * seconds, 2)}
-        self.log(line | environ[PREDICTED] if PREDICTED in environ else line)
+        self.log(line | self.predicted)
+        self.predicted = {}
 
 
 def refusal() -> Response:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 from flask import request
+from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from mlmonkey.schema import short
@@ -19,6 +20,7 @@ JSON = "application/json"
 FEATURES = "a list of rows, each a list or a record, or one row"
 SWITCHES = ("probabilities", "unusual")
 KEYS = {"features", "interval", *SWITCHES}
+NONE: MultiDict[str, str] = ImmutableMultiDict()
 PARAMETERS = (*SWITCHES, "interval", "model")  # the endpoint itself reads the last one
 WORDS = {"true": True, "false": False}
 UTF_8 = ("utf-8", "utf8", "us-ascii")
@@ -55,7 +57,7 @@ def read_body(environ: Mapping[str, Any], most: int) -> Any:
     Raises:
         Problem: 415 for other content, 400 for what is no JSON, 422 for infinite numbers.
     """
-    if environ.get("CONTENT_TYPE") != JSON or "HTTP_CONTENT_ENCODING" in environ:
+    if not is_plain_json(environ):
         check_is_json()
     try:
         return orjson.loads(read_bytes(environ, most))
@@ -84,6 +86,11 @@ def read_python_json(content: bytes) -> Any:
             return orjson.loads(b"".join(parts))
     except orjson.JSONDecodeError as error:
         raise Problem(400, f"the body is not JSON: {error}") from None
+
+
+def is_plain_json(environ: Mapping[str, Any]) -> bool:
+    """Whether the content is JSON in the usual spelling of its type."""
+    return environ.get("CONTENT_TYPE") == JSON and "HTTP_CONTENT_ENCODING" not in environ
 
 
 def check_is_json() -> None:
@@ -156,8 +163,8 @@ def wants_csv(environ: Mapping[str, Any]) -> bool:
     return bool(best == "text/csv")
 
 
-def read_question(body: Any, max_rows: int) -> Question:
-    """The question in a request's JSON and its address.
+def read_question(body: Any, max_rows: int, args: MultiDict[str, str] = NONE) -> Question:
+    """The question in a request's JSON and its address, whose parameters are `args`.
 
     Raises:
         Problem: 422 for another shape, 413 for too many rows.
@@ -172,7 +179,7 @@ def read_question(body: Any, max_rows: int) -> Question:
     if not isinstance(rows, list):
         raise Problem(422, f'"features" holds no row: it is {short(rows)}', expected=FEATURES)
     check_count(len(rows), max_rows)
-    return read_options(body, rows)
+    return read_options(body, rows, args)
 
 
 def check_count(rows: int, most: int) -> None:
@@ -188,14 +195,15 @@ def check_count(rows: int, most: int) -> None:
                       "in parts, or use make prediction", max_rows=most)
 
 
-def read_options(body: Mapping[str, Any], rows: list[Any]) -> Question:
+def read_options(body: Mapping[str, Any], rows: list[Any],
+                 args: MultiDict[str, str] = NONE) -> Question:
     """The question about these rows, of the JSON's keys and the address's parameters.
 
     Raises:
         Problem: 422 for a wrong value or an unknown parameter.
     """
-    if request.query_string:
-        body = {**read_parameters(), **body}
+    if args:
+        body = {**read_parameters(args), **body}
     for switch in SWITCHES:
         if not isinstance(body.get(switch, False), bool):
             raise Problem(422, f'"{switch}" must be true or false', expected="true or false")
@@ -207,13 +215,13 @@ def read_options(body: Mapping[str, Any], rows: list[Any]) -> Question:
                     len(body.keys() - KEYS) if len(body) > 1 else 0)
 
 
-def read_parameters() -> dict[str, Any]:
+def read_parameters(args: MultiDict[str, str]) -> dict[str, Any]:
     """The address's parameters as a JSON would have them; texts that are no such value stay texts.
 
     Raises:
         Problem: 422 for a parameter that is unknown, or is there twice.
     """
-    asked = request.args.to_dict(flat=False)
+    asked = args.to_dict(flat=False)
     for name, values in asked.items():
         if name not in PARAMETERS:
             raise Problem(422, f"there is no parameter {short(name)}", parameter=as_sent(name),

@@ -140,7 +140,8 @@ class Shell:
         parts = self.app(environ, lambda status, headers, exc_info=None: started.extend(
             (status, headers)))
         content = b"".join(parts)
-        parts.close()
+        if hasattr(parts, "close"):
+            parts.close()
         return int(started[0][:3]), started[1], content
 
 
