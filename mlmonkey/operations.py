@@ -26,7 +26,7 @@ from mlmonkey.rows import Rows
 from mlmonkey.shortcut import ROUTE
 
 # no token is asked for here
-OPEN = {"/", "/health", "/ready", "/ping", "/v2/health/live", "/v2/health/ready"}
+OPEN = {"/", "/docs", "/health", "/ready", "/ping", "/v2/health/live", "/v2/health/ready"}
 SANE = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
 # what a server may say of a request in its environ: when it began, by time.perf_counter(), and
 # after how many seconds it was given up because the client had not sent all of it

@@ -189,6 +189,7 @@ def _as_number(value: Any) -> float:
 def _option_words(profile: Mapping[str, Any]) -> list[str]:
     config = profile["stage"]["config"]
     chosen = [(name, each) for name, value in config.items()
-              for each in (value if isinstance(value, list) else [value]) if each != "auto"]
+              for each in (value if isinstance(value, list) else [value])
+              if each not in ("auto", None)]
     return [word for name, each in chosen for word in (
         (f"--{name}", each) if isinstance(each, str) else () if each else (f"--no-{name}",))]

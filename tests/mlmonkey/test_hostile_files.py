@@ -331,15 +331,3 @@ def test_each_file_is_opened_once(store: ModelStore) -> None:
                           capture_output=True, env=clean_environment())
     assert done.stdout.splitlines() == ["1 penguins-v1.features.txt", "1 penguins-v1.form",
                                         "1 penguins-v1.json", "1 penguins-v1.skops"]
-
-
-def test_packed_tables_are_refused_before_they_are_unpacked(trained_copy: Path,
-                                                            run_stage: Run) -> None:
-    import gzip
-    raw = trained_copy / "data" / "raw"
-    zeros = b"a,b\n" + b"1,2\n" * 2**20
-    (raw / "x.csv.gz").write_bytes(gzip.compress(zeros))
-    (raw / "x.csv").write_bytes(packed({"x.csv": zeros}))
-    for words in (("generate-dataset", "--data", "data/raw/x.csv.gz"),
-                  ("prediction", "--model-name", "iris", "--input", "data/raw/x.csv")):
-        assert_refused(run_stage(trained_copy, *words, check=False), words[-1], "is not a table")
