@@ -4,7 +4,7 @@ Routes ask `endpoint.require()`, which gives the model that the request names wi
 first one. A request names a model of this list and nothing else: no file, no version, no path.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from flask import request
@@ -34,6 +34,7 @@ class Endpoint:
         self.limits = dict(limits)
         self.observers: list[Callable[[Served, Rows, Prediction, int], None]] = []
         self.paths: dict[str, Any] = {}  # routes as OpenAPI describes them, for /openapi.json
+        self.open: Collection[str] | None = None  # addresses without a token, where one is wanted
         self._served: dict[str, Served] = {}
 
     def serve(self, model: LoadedModel, release: Mapping[str, Any]) -> None:

@@ -48,14 +48,29 @@ def show_document(app: Flask, endpoint: Endpoint) -> Response:
             paths[address(str(rule))][method.lower()] = bare(view, rule.arguments, method)
     model = [{"$ref": "#/components/parameters/model"}]
     known = own_paths(endpoint, served, model) | endpoint.paths
-    return as_json({
+    return as_json(with_token(endpoint.open, {
         "openapi": "3.1.0",
         "info": {"title": f"{served.info['model_name']} predicts {served.info['target']['name']}",
                  "version": f"{__version__}+v{served.info['model_version']}",
                  "description": about(served.info)},
         "servers": [{"url": "./"}],
         "paths": {path: known.get(path, item) for path, item in paths.items()},
-        "components": components(endpoint, served)})
+        "components": components(endpoint, served)}))
+
+
+def with_token(free: Collection[str] | None, document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the token that all but these addresses want; None: none of them does."""
+    if free is None:
+        return document
+    scheme = {"type": "http", "scheme": "bearer", "description": "ENDPOINT_TOKEN of the endpoint"}
+    document["components"]["securitySchemes"] = {"token": scheme}
+    document["security"] = [{"token": []}]
+    refused = problems("401")
+    for path, item in document["paths"].items():
+        document["paths"][path] = {method: each | (
+            {"security": []} if path in free else {"responses": refused | each["responses"]})
+            for method, each in item.items()}
+    return document
 
 
 def address(rule: str) -> str:
@@ -120,7 +135,7 @@ def own_paths(endpoint: Endpoint, served: Served,
             "requestBody": {"required": True, "content": sent},
             "responses": answers({"application/json": {"schema": ref("Answer")},
                                   "text/csv": {"schema": {"type": "string"}}},
-                                 " ".join(STATUSES))}},
+                                 "400 404 408 413 415 422 503")}},
         "/health": get("health", "The process is alive", "Health", ""),
         "/ready": get("ready", "The model answers as it did in training", "Ready",
                       parameters=model),
@@ -135,9 +150,13 @@ def ref(name: str) -> dict[str, str]:
 
 def answers(content: Mapping[str, Any], statuses: str) -> dict[str, Any]:
     """Responses: the good one, and problems by status."""
-    problems = {status: {"description": STATUSES[status], "content": {
+    return {"200": {"description": "the answer", "content": dict(content)}} | problems(statuses)
+
+
+def problems(statuses: str) -> dict[str, Any]:
+    """Responses by status."""
+    return {status: {"description": STATUSES[status], "content": {
         "application/problem+json": {"schema": ref("Problem")}}} for status in statuses.split()}
-    return {"200": {"description": "the answer", "content": dict(content)}} | problems
 
 
 def components(endpoint: Endpoint, served: Served) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class Operations:
         self.log, self.metrics = log, Metrics(endpoint, counts)
         self.token = token and f"Bearer {token}".encode()
         self.predicted: dict[str, Any] = {}
+        endpoint.open = OPEN if token else None
         self.prefix, self.numbers = os.urandom(6).hex(), count(1)
         self.most = endpoint.limits["max_bytes"]
         self.metrics.add_routes(app)

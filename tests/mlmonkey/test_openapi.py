@@ -107,6 +107,23 @@ def test_it_lists_every_route_and_those_of_other_files(models: dict[str, LoadedM
         "Nobody has told of this one."
 
 
+def test_it_tells_of_the_token(models: dict[str, LoadedModel]) -> None:
+    validator = pytest.importorskip("openapi_spec_validator")
+    app = create_app(models["iris"], RELEASE)
+    client = app.test_client()
+    assert "security" not in client.get("/openapi.json").get_json()
+    app.extensions["endpoint"].open = {"/", "/docs", "/health"}
+    document = client.get("/openapi.json").get_json()
+    validator.validate(document)
+    assert document["security"] == [{"token": []}]
+    assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            free = path in ("/", "/docs", "/health")
+            assert ("401" in operation["responses"]) is not free, path
+            assert operation.get("security") == ([] if free else None), path
+
+
 def test_private_columns_leave_no_value(models: dict[str, LoadedModel]) -> None:
     metadata = copy.deepcopy(models["penguins"].metadata)
     for feature in metadata["schema"]:

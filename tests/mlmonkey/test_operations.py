@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from mlmonkey.api import create_app
-from mlmonkey.operations import LATE, Operations
+from mlmonkey.operations import LATE, OPEN, Operations
 from mlmonkey.store import LoadedModel, ModelId, ModelStore
 from src.helpers.datasets import feature_function
 from src.model.trusted import TRUSTED
@@ -145,13 +145,13 @@ def test_a_request_that_is_given_up_is_an_answer_like_others(client: FlaskClient
 
 
 def test_without_the_token_only_what_is_open_answers(guarded: FlaskClient, lines: Lines) -> None:
-    for path in ("/", "/health", "/ready", "/ping", "/v2/health/live", "/v2/health/ready"):
+    for path in OPEN:
         assert guarded.get(path).status_code == 200, path
     rules = {rule.rule for rule in guarded.application.url_map.iter_rules()}
     for path in (*rules, "/none", "/health/", "//", "//health", "/health/../info", "/v2/health/x"):
         path = path.replace("<", "").replace(">", "")
         answer = guarded.post(path, json=ROW)
-        if path in ("/", "/health", "/ready", "/ping", "/v2/health/live", "/v2/health/ready"):
+        if path in OPEN:
             continue
         assert answer.status_code == 401, path
         assert answer.mimetype == "application/problem+json"
