@@ -11,7 +11,6 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable
-from io import BytesIO
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,6 @@ class Operations:
         self.predicted: dict[str, Any] = {}
         endpoint.open = OPEN if token else None
         self.prefix, self.numbers = os.urandom(6).hex(), count(1)
-        self.most = endpoint.limits["max_bytes"]
         self.metrics.add_routes(app)
         endpoint.observers.append(self.note)
         self.app, app.wsgi_app = app.wsgi_app, self  # type: ignore[method-assign]
@@ -66,27 +64,12 @@ class Operations:
                               f"{environ[LATE]} seconds", {})(environ, start)
         if self.token and environ["PATH_INFO"] not in OPEN and not self.may_ask(environ):
             return refusal()(environ, start)
-        if "HTTP_TRANSFER_ENCODING" in environ and not self.collect(environ):
-            return as_problem(400, "the body broke off", {})(environ, start)
         return self.app(environ, start)
 
     def may_ask(self, environ: dict[str, Any]) -> bool:
         """Whether the token is there; how long the answer takes tells nothing about it."""
         scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         return hmac.compare_digest(f"{scheme.title()} {token}".encode(), self.token or b"")
-
-    def collect(self, environ: dict[str, Any]) -> bool:
-        """Read a body of unknown length, of which werkzeug would cut off what is too much.
-
-        False when it does not come to its end.
-        """
-        try:
-            body = environ["wsgi.input"].read(self.most + 1)
-        except (OSError, ValueError):
-            return False
-        environ.pop("HTTP_TRANSFER_ENCODING")
-        environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-        return True
 
     def note(self, served: Served, rows: Rows, found: Prediction, ignored: int) -> None:
         """Count rows, and keep what predicted them for the log, whose line is next: from here to

@@ -69,7 +69,8 @@ def on_fault(error: Exception) -> Response:
 
     Flask would log the error's words, which may quote the request.
     """
-    current_app.logger.error(traceback_without_cells(error))
+    identifier = request.environ.get("endpoint.id", "without an id")
+    current_app.logger.error(f"request {identifier}: {traceback_without_cells(error)}")
     return as_problem(500, "the model's code failed on this request; the server's log says where",
                       {})
 

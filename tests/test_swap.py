@@ -248,6 +248,13 @@ def test_a_request_in_work_is_answered_when_it_ends(server: tuple[Server, Path])
     assert "Traceback" not in running.text()
 
 
+def test_the_script_and_the_application_have_the_same_limits() -> None:
+    from mlmonkey.api import MAX_BYTES, MAX_ROWS
+    from src.deploy_endpoint import main
+    found = {option.name: option.default for option in main.params}
+    assert (found["max_bytes"], found["max_rows"]) == (MAX_BYTES, MAX_ROWS)
+
+
 @pytest.mark.parametrize(("words", "part"), [
     (("--models", "iris,nothing"), "nothing"), (("--models", "iris,"), "''"),
     (("--models", "iris", "--model-name", "cars"), "--models iris already says"),
