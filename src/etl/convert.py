@@ -16,6 +16,7 @@ from src.etl.rules import BY_NAME, COMMAS, RULES, TEXT, twin_of
 
 SAMPLE_CELLS = 100_000  # where each rule is tried first; the whole column only decides about few
 FIRST_ROWS = 100  # at least
+WIDE = 200  # columns: with more, to plan what is quick for a cell costs more than it saves
 BLANKS = " \t\u00a0"
 # what one look at a cell reads, without blanks, words for missing and all that a rule allows
 USUAL = {
@@ -47,8 +48,9 @@ def cells_sql(table: str, names: Sequence[str], reading: Reading,
     for name, cell in zip(names, map(identifier, names)):
         waits = f"WHEN {done[name]} THEN NULL " if done and name in done else ""
         # most cells have no blanks, and trimming costs more than the look at both ends
-        trimmed.append(f"CASE {waits}WHEN {cell} < '!' OR {cell}[-1] < '!' OR "
-                       f"contains({cell}, '\u00a0') THEN trim({cell}, '{BLANKS}') ELSE {cell} END "
+        ends = (f"{cell} < '!' OR {cell}[-1] < '!' OR contains({cell}, '\u00a0')"
+                if len(names) <= WIDE else f"regexp_matches({cell}, '^[{BLANKS}]|[{BLANKS}]$')")
+        trimmed.append(f"CASE {waits}WHEN {ends} THEN trim({cell}, '{BLANKS}') ELSE {cell} END "
                        f"AS {cell}")
         known.append(f"CASE {waits}WHEN strlen({cell}) > {longest} THEN {cell} "
                      f"WHEN regexp_full_match({cell}, '{words}') THEN NULL ELSE {cell} END "

@@ -13,7 +13,7 @@ from mlmonkey.errors import UserError
 from mlmonkey.files import sha256_of
 from mlmonkey.redact import without_cells
 from src.etl.account import REASON, Source, identifier, parquet_sql, quoted
-from src.etl.convert import cells_sql, checked_value_sql, plain_sql, usual_value_sql
+from src.etl.convert import WIDE, cells_sql, checked_value_sql, plain_sql, usual_value_sql
 from src.settings import relative
 
 MISFIT = "a value that the rule of its column does not fit"
@@ -35,7 +35,8 @@ def stage_rows(connection: Any, source: Source, rules: Mapping[str, str], path: 
     if rules:
         # step by step in subqueries: see cells_sql
         usual = {}
-        if not re.search("[0-9]", "".join(source.reading["missing"])):  # such a word reads as one
+        word_reads = re.search("[0-9]", "".join(source.reading["missing"]))
+        if not word_reads and len(names) <= WIDE:
             usual = {name: (f'"usual {n} "', sql) for n, name in enumerate(names)
                      if (sql := usual_value_sql(name, rules[name]))}
         seen = "".join(f", {sql} AS {place}" for place, sql in usual.values())
