@@ -203,7 +203,9 @@ def read_options(body: Mapping[str, Any], rows: list[Any],
         Problem: 422 for a wrong value or an unknown parameter.
     """
     if args:
-        body = {**read_parameters(args), **body}
+        parameters = read_parameters(args)
+        read_options(parameters, rows)  # a wrong one is told, even where the body's counts
+        body = {**parameters, **body}
     for switch in SWITCHES:
         if not isinstance(body.get(switch, False), bool):
             raise Problem(422, f'"{switch}" must be true or false', expected="true or false")

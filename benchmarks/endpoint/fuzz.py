@@ -35,7 +35,8 @@ from benchmarks.serving.run import Server, ask, serving  # noqa: E402
 EXAMPLE: dict[str, Any] = {"rings": 7, "größe 📏": 1.75, "is it?": True, "day, or so": "2024-02-29",
                            'a "word"': "red"}
 MOST_GROWTH = 200  # MiB of all processes, for bodies of 16 MiB in both workers and what is kept
-OF_A_ROUND = 400  # most requests of schemathesis to one route; then another seed begins
+ROUTES = 25  # about so many, each gets its share of a round's requests
+OF_A_ROUND = 200  # most requests to one route; then another seed begins
 
 
 def main() -> int:
@@ -98,7 +99,7 @@ def ask_from_openapi(server: Server, options: argparse.Namespace, folder: Path) 
     done, seed, wrong, began = 0, options.seed, list[str](), time.perf_counter()
     address = f"http://127.0.0.1:{server.port}/openapi.json"
     while done < options.requests and not wrong:
-        most = min(OF_A_ROUND, max(10, options.requests - done))
+        most = min(OF_A_ROUND, max(4, (options.requests - done) // ROUTES))
         asked = subprocess.run(
             [sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "fuzz.toml"),
              "run", address, "--max-examples", str(most), "--seed", str(seed),

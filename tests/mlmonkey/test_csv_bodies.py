@@ -152,6 +152,7 @@ def test_an_option_in_the_body_counts_before_the_address(clients: dict[str, Flas
     body = {"features": [1, 2, 3, 4], "unusual": True, "model": "passed over"}
     answer = clients["iris"].post("/predict?unusual=false&probabilities=true&model=iris", json=body)
     assert {"unusual", "probabilities"} <= answer.get_json().keys()
+    assert clients["iris"].post("/predict?unusual=7", json=body).status_code == 422
 
 
 @pytest.mark.parametrize("name", ["penguins", "cars"])
