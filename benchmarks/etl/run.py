@@ -1,19 +1,16 @@
 """Raw -> staging, and all of `generate-dataset`, against DuckDB's own COPY of the same file.
 
     make init && .venv/bin/python benchmarks/etl/run.py --rows 1000000 --rounds 3
-    .venv/bin/python benchmarks/etl/run.py --rows 10000000 --rounds 1 --memory 512
+    .venv/bin/python benchmarks/etl/run.py --rows 10000000 --rounds 1
 
 The table is CSV with 20 mixed columns, about 140 bytes a row. COPY is one line of SQL: types found
 by DuckDB, Parquet with the compression that we use, no hash, no account of records, no profile.
 Wall and processor seconds are those of whole processes, the memory is the peak of the largest one.
-With --memory, `generate-dataset` may not take more address space than that many MB above what its
-libraries take: a table larger than memory.
 """
 
 import argparse
 import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -62,23 +59,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3, help="whose medians are printed")
-    parser.add_argument("--memory", type=int, help="MB of address space beside the libraries'")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
         project = copy_project(Path(folder) / "project")
         table = project / "data/raw/table.csv"
         write_table(table, options.rows)
-        command = [sys.executable, "-m", "src.etl.generate_dataset", "--data", "data/raw/table.csv"]
         ways = {"COPY of DuckDB": [sys.executable, "-c", COPY, str(table),
                                    str(Path(folder) / "copy.parquet")],
-                "generate-dataset": command}
+                "generate-dataset": [sys.executable, "-m", "src.etl.generate_dataset",
+                                     "--data", "data/raw/table.csv"]}
         found: dict[str, list[Used]] = {name: [] for name in ways}
         steps: list[dict[str, float]] = []
         for _ in range(options.rounds):
             for name, words in ways.items():
                 clear(project)
-                limit = options.memory if words is command else None
-                found[name].append(measure(words, project, limit))
+                found[name].append(measure(words, project))
             steps.append(timings(project))
         size = table.stat().st_size
     print(f"{options.rows:,} rows x 20 columns, {size / 1e6:,.0f} MB, {os.cpu_count()} cores, "
@@ -125,13 +120,10 @@ def timings(project: Path) -> dict[str, float]:
     return found
 
 
-def measure(words: list[str], folder: Path, limit: int | None) -> Used:
-    """Run a command; with a limit, its address space is bounded."""
-    def bound() -> None:
-        if limit:
-            resource.setrlimit(resource.RLIMIT_DATA, (limit << 20, limit << 20))
+def measure(words: list[str], folder: Path) -> Used:
+    """Run a command."""
     began = time.perf_counter()
-    process = subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL, preexec_fn=bound)
+    process = subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     wall = time.perf_counter() - began
     if os.waitstatus_to_exitcode(status):
