@@ -25,8 +25,12 @@ BY_DTYPE = {"integer": "number", "number": "number", "boolean": "true or false",
 PLAIN = r"(?:0|[1-9][0-9]*)?(?:[.][0-9]*)?(?:[eE][+-]?[0-9]+)?"
 COMMA = r"(?:[1-9][0-9]{0,2}(?:[.][0-9]{3})+|0|[1-9][0-9]*)(?:,[0-9]+)?"
 THOUSANDS = r"(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|0|[1-9][0-9]*)(?:[.][0-9]+)?"
+BLANKED = r"(?:[1-9][0-9]{0,2}(?:[ \u00a0\u202f'][0-9]{3})+|0|[1-9][0-9]*)(?:[.,][0-9]+)?"
 STYLES = {"": (PLAIN, {}), "decimal comma": (COMMA, {".": "", ",": "."}),
-          "thousands comma": (THOUSANDS, {",": ""})}
+          "thousands comma": (THOUSANDS, {",": ""}),
+          "blank thousands": (BLANKED, {" ": "", "\u00a0": "", "\u202f": "", "'": "", ",": "."})}
+CLOCK_RULE = "time of day"
+CLOCKED = re.compile("(?:[01]?[0-9]|2[0-3])(?:[.][0-5][0-9][.]|:[0-5][0-9]:)[0-5][0-9]")
 PARTS = {"year": "([0-9]{4})", "month": "([0-9]{1,2})", "day": "([0-9]{1,2})"}
 CLOCK = "(?: ([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?)?"
 MOMENT = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -40,7 +44,7 @@ Convert = Callable[[str], Any]
 def rule_of(name: str, dtype: str, rules: Mapping[str, str]) -> str:
     """The rule that reads a column's text: that of the training, widened from integer to number."""
     rule = rules.get(name)
-    if rule is None or rule == "integer" or (rule == "text") != (dtype == "text"):
+    if rule is None or rule == "integer" or (rule in ("text", CLOCK_RULE)) != (dtype == "text"):
         return BY_DTYPE[dtype]
     return rule
 
@@ -92,6 +96,9 @@ def converter(rule: str) -> Convert:
     """A function from a text to its value by a rule; None where the rule does not fit."""
     if rule == "text":
         return str
+    if rule == CLOCK_RULE:
+        return lambda text: text.replace(".", ":").rjust(8, "0") if CLOCKED.fullmatch(text) \
+            else None
     if rule == "true or false":
         return lambda text: {"true": True, "false": False}.get(text.lower())
     if rule == "date and time":

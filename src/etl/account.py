@@ -160,8 +160,9 @@ def _open_parquet(connection: Any, path: Path, reading: Reading) -> Source:
 def _may_be_clean(reading: Reading) -> bool:
     """Whether DuckDB can read such a file as it stands."""
     return reading["encoding"] in ("utf-8", "utf-8-sig") and reading["header_rows"] < 2 and \
-        len(reading["delimiter"].encode()) == 1 and not reading["quote_escape"] and not (
-            reading["preamble"] or reading["footer"] or reading["skip_separator_lines"])
+        len(reading["delimiter"].encode()) == 1 and not (
+            reading["quote_escape"] or reading["preamble"] or reading["footer"] or
+            reading["skip_separator_lines"] or reading["careful"])
 
 
 def _open_clean(connection: Any, path: Path, reading: Reading) -> Source | None:

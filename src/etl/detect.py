@@ -23,6 +23,7 @@ from src.etl.encodings import guess_encoding, marked_encoding
 from src.etl.kinds import MISSING_WORDS
 from src.etl.layout import Layout, find_table, with_tail
 from src.etl.records import Dialect, Lines, read_records
+from src.etl.repair import Columns
 from src.etl.unpack import ENDINGS, WRAPPINGS
 from src.helpers.configuration import nearest
 from src.settings import relative
@@ -153,7 +154,10 @@ def detect_reading(path: Path, scanned: Scan, delimiter: str = "auto", header: s
         layout = find_table(records, dialect, 1, number["preamble"], layout.below, bare) or layout
     if tail and number["footer"] is None:
         layout = with_tail(layout, tail, dialect, bare)
-    return _reading(dialect, encoding, layout, words)
+    columns = Columns(layout.rows[:SAMPLE_LINES], layout.width, dialect)
+    quoted = [row for row in layout.rows[:SAMPLE_LINES] if {"'", '"'} & {*"".join(row)}]
+    return _reading(dialect, encoding, layout, words) | {
+        "careful": b"\0" in scanned.sample or any(map(columns.unwrap, quoted))}
 
 
 def delimiter_word(mark: str) -> str:

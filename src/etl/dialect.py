@@ -133,16 +133,16 @@ def _likely_delimiters(lines: Sequence[str]) -> list[str]:
         if "\\t" in text:
             counts["\\t"] += 1
     least = max(1, ENOUGH * len(lines))
-    return [mark for mark, count in counts.most_common() if count >= least
-            and (len(mark) > 1 or not mark.isalnum())][:25]
+    marks = [mark for mark, count in counts.items() if count >= least]
+    return sorted(marks, key=lambda mark: (-counts[mark], COMMON.find(mark) % 99, mark))[:25]
 
 
 def _likely_quotes(lines: Sequence[str], mark: str) -> list[str]:
     """The double quote, and the single one where it stands at both ends of cells."""
     edge = re.escape(mark)
     pattern = re.compile(rf"(?:^|{edge}) *'(?:[^']|'')*' *(?={edge}|$)", re.MULTILINE)
-    count = sum(len(pattern.findall(line.rstrip("\r\n"))) for line in lines if "'" in line)
-    return ["\"", "'"] if count >= 2 or count and len(lines) < 4 else ["\""]
+    count = sum("'" in line and pattern.search(line.rstrip("\r\n")) is not None for line in lines)
+    return ["\"", "'"] if count > max(1, len(lines) / 20) or count and len(lines) < 4 else ["\""]
 
 
 def _likely_escapes(lines: Sequence[str]) -> list[str]:

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 
-MISSING_WORDS = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?", "#N/A")
+MISSING_WORDS = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?", "#N/A", "#NA",
+                 "N.A.", "n.a.", "<NA>", "(null)", "\\N")
 SIGN = "[$€£¥₹]|EUR|USD|GBP|CHF"
 NUMBER = re.compile(rf"[+-]?(?:{SIGN})? ?[+-]?"
                     rf"(?:\d+(?:[.,'\u00a0\u202f ]\d{{3}})*(?:[.,]\d*)?|[.,]\d+)"

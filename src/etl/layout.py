@@ -62,9 +62,8 @@ def find_table(records: Sequence[Record], dialect: Dialect, header: int | None =
         else _width(main)
     if width > 1 and above is None and main is not rows:
         main = _with_names_above(rows, main, width, dialect)
-    start, end = (0 if above is not None else _notes_before(main, width),
-                  0 if below is not None else _notes_behind(main, width))
-    main = main[start:len(main) - end]
+    main = main[0 if above is not None else _notes_before(main, width):]
+    main = main[:len(main) - (0 if below is not None else _notes_behind(main, width))]
     if header is None:
         header = count_header_rows([row.cells for row in main], width)
     names = [row.cells for row in main[:header]]
@@ -158,7 +157,9 @@ def _width(rows: Sequence[Row]) -> int:
 def _main(blocks: Sequence[list[Row]]) -> tuple[list[Row], int]:
     """The rows of the first complete table, and how many more tables there are."""
     def is_table(block: list[Row]) -> bool:
-        return _width(block) > 1 and sum(row.filled > 1 for row in block) > 1
+        width = _width(block)
+        return width > 1 and sum(len(row.cells) == width for row in block) > 1 and \
+            any(row.filled > 1 for row in block)
     tables = [place for place, block in enumerate(blocks) if is_table(block)]
     if not tables:
         wide = [place for place, block in enumerate(blocks) if _width(block) > 1]
@@ -257,7 +258,8 @@ def _notes_behind(rows: Sequence[Row], width: int) -> int:
         foreign = kind not in ("text", "") and kind_of(text) == "text" and text[:1].isalpha()
         remark = text.lower().startswith(NOTE_SIGNS + NOTE_WORDS) or ": " in text
         alone = row.filled == 1 and text != "" and width > 2 and (
-            foreign or remark or whole and kind == "text" or not whole and len(text) > 2 * longest)
+            foreign or remark or whole and kind == "text" or
+            not whole and len(text) > 2 * longest and not any(mark in text for mark in COMMON))
         if not alone and (whole or not remark):
             break
         count += 1
@@ -270,7 +272,7 @@ def _votes(row: Sequence[str], body: Sequence[Sequence[str]]) -> tuple[int, int]
     gains = losses = 0
     for place, cell in enumerate(row):
         kind = main_kind((each[place].strip() for each in body[:ROWS] if place < len(each)), 0.8)
-        own = kind_of(cell.strip())
+        own = kind_of(cell.strip().strip("'\""))  # a damaged record is no row of names
         if kind in ("number", "date", "time") and own:
             if own == kind or own != "text":
                 losses += 1

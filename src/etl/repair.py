@@ -16,6 +16,7 @@ from src.etl.kinds import MISSING_WORDS, kind_of, main_kind, shape_of
 from src.etl.records import Dialect, split_cells
 
 ENOUGH = 5  # sound records, to know the columns from
+FEW = 3  # shapes of a column's cells
 MOST = 300  # readings of a line that are looked at
 
 
@@ -43,6 +44,11 @@ class Column(NamedTuple):
         if self.length is not None:
             return len(text) == self.length and shape_of(text) in self.shapes
         return kind_of(text) == "text" or any(kind_of(shape) != "text" for shape in self.shapes)
+
+    def is_usual(self, cell: str) -> bool:
+        """Whether a cell has a shape that others have, where these are few."""
+        return len(self.shapes) > FEW or shape_of(cell.strip()) in self.shapes or \
+            self.kind == "number"
 
 
 class Columns:
@@ -98,7 +104,7 @@ class Columns:
             yield from self._without_empty(cells, extra)
             if not self._is_longer(cells):
                 for start in range(self.width):
-                    if self.columns[start].wordy:
+                    if self.columns[start].wordy and all(cells[start:start + extra + 1]):
                         yield self._joined(cells, start, extra)
         elif extra < 0:
             for places in combinations(range(self.width), -extra):
@@ -108,8 +114,10 @@ class Columns:
                 quote = self.dialect.quote or '"'
                 for place, cell in enumerate(cells):
                     for cut in range(1, len(cell)):
-                        yield [*cells[:place], cell[:cut].removesuffix(quote),
-                               cell[cut:].removeprefix(quote), *cells[place + 1:]]
+                        parts = cell[:cut].removesuffix(quote), cell[cut:].removeprefix(quote)
+                        if all(column.is_usual(part) for column, part in
+                               zip(self.columns[place:], parts)):
+                            yield [*cells[:place], *parts, *cells[place + 1:]]
 
     def _quotes(self, text: str, cells: list[str]) -> Iterator[list[str]]:
         """The line cut at its delimiters, with quotes at the ends of cells taken off."""
@@ -143,7 +151,7 @@ class Columns:
 def _describe(cells: Sequence[str]) -> Column:
     """One column from the cells of sound records."""
     there = [cell for cell in cells if cell not in MISSING_WORDS]
-    kind = main_kind(there, 0.95)
+    kind = main_kind(there, 0.8)  # damage may have come to some
     texts = [cell for cell in there if kind_of(cell) == kind]
     distinct = frozenset(texts)
     levels = distinct if kind == "text" and len(texts) >= 3 * len(distinct) else None

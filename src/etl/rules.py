@@ -10,6 +10,8 @@ DIGITS = 17  # significant digits that survive a float64
 PLAIN = r"(0|[1-9][0-9]*)?([.][0-9]*)?([eE][+-]?[0-9]+)?"
 COMMA = r"([1-9][0-9]{0,2}([.][0-9]{3})+|0|[1-9][0-9]*)(,[0-9]+)?"
 THOUSANDS = r"([1-9][0-9]{0,2}(,[0-9]{3})+|0|[1-9][0-9]*)([.][0-9]+)?"
+BLANKED = ("([1-9][0-9]{0,2}([ \u00a0\u202f''][0-9]{3})+|0|[1-9][0-9]*)"
+           "([.,][0-9]+)?")  # 1 234,5 as in France, 1'234.5 as in Switzerland
 CURRENCIES = "$€£¥"
 CLOCK = "( [0-9]{{1,2}}:[0-9]{{2}}(:[0-9]{{2}})?)?"
 TEXT = "text"
@@ -64,7 +66,9 @@ def _day(order: str, mark: str) -> Rule:
 
 STYLES = (("", PLAIN, "{t}"),
           (COMMAS, COMMA, "replace(replace({t}, '.', ''), ',', '.')"),
-          (THOUSAND, THOUSANDS, "replace({t}, ',', '')"))
+          (THOUSAND, THOUSANDS, "replace({t}, ',', '')"),
+          (", blank thousands", BLANKED,
+           "replace(regexp_replace({t}, '[ \u00a0\u202f'']', '', 'g'), ',', '.')"))
 UNPERCENT = "regexp_replace({t}, ' ?%$', '')"
 
 
@@ -87,6 +91,9 @@ RULES = (
     *(_day("year/month/day", mark) for mark in "-/"),
     _day("day/month/year", "."),
     *(_day(order, mark) for mark in "/-" for order in ("day/month/year", "month/day/year")),
+    Rule("time of day", "text",  # 18.00.00 becomes what most clocks write, 18:00:00
+         "regexp_full_match({t}, '([01]?[0-9]|2[0-3])([.][0-5][0-9][.]|:[0-5][0-9]:)[0-5][0-9]')",
+         "lpad(replace({t}, '.', ':'), 8, '0')"),
     Rule("date and time", "date",
          _all(r"regexp_full_match({t}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}"
               r"([ T][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}([.][0-9]{{1,6}})?)?Z?)?')",

@@ -95,10 +95,12 @@ def histogram(quantiles: Sequence[float], whole: bool = False) -> list[float]:
 def describe_account(records: Mapping[str, int],
                      rows: Mapping[str, int]) -> list[tuple[str, int, bool]]:
     """What became of the lines and records, in the order of the data's way; True: a part of it."""
-    unless_zero = ("lines", "header", "blank", "not_sampled")
+    unless_zero = ("lines", "preamble", "header", "blank", "footer", "not_sampled")
     return [(label, counts[key], part) for counts, key, label, part in (
-        (records, "lines", "lines in the file", False), (records, "header", "header", True),
-        (records, "blank", "blank", True), (records, "records", "records", False),
+        (records, "lines", "lines in the file", False),
+        (records, "preamble", "above the table", True), (records, "header", "header", True),
+        (records, "blank", "blank", True), (records, "footer", "below the table", True),
+        (records, "records", "records", False),
         (records, "read", "read as they are", True), (records, "repaired", "repaired", True),
         (records, "rejected", "rejected", True),
         (rows, "dataset", "rows after the transform", False),

@@ -24,7 +24,8 @@ TEXTS = ["1", "-2.5", "+5", ".5", "5.", ".", "-", "e5", "1e5", "1E-3", "1e400", 
          "2024-01-31 8:30:15", "2024-01-31T18:30", "2024-01-31T18:30:15.25Z",
          "2024-01-31 18:30:61", "2024-13-01", "24-01-31", "2024/01/31", "31.01.2024",
          "31/01/2024", "01/31/2024", "31-01-2024", "01-31-2024 7:05", "9999-12-31", "now",
-         "today", "a", "ß", "x y"]
+         "today", "a", "ß", "x y", "18.00.00", "9.05.59", "24.00.00", "1 234,5", "1'234.5", "12 34",
+         "1 000 %", "$1 000", "€1\u00a0000,5", "1 000 £", "1\u202f000 ¥", "1 000 000"]
 pieces = st.lists(st.sampled_from(["0", "1", "9", "20", "2024", ".", ",", "-", "/", "e", "+", " ",
                                    "%", "$", "€", "T", ":", "Z", "12", "31", "000"]), max_size=9)
 
@@ -81,8 +82,9 @@ def test_a_cell_is_written_as_it_is_read(rule: str) -> None:
     dtype = "integer" if rule == "integer" else "number"
     if rule.startswith("date"):
         dtype, values = "date", ["2024-01-31T00:00:00", "0800-12-05T07:05:09"]
-    elif rule in ("true or false", "text"):
-        dtype, values = {"text": ("text", ["a", "-1"])}.get(rule, ("boolean", [True, False]))
+    elif rule in ("true or false", "text", "time of day"):
+        dtype, values = {"text": ("text", ["a", "-1"]), "time of day": ("text", ["18:00:05"])}.get(
+            rule, ("boolean", [True, False]))
     values = [int(value) for value in values] if rule == "integer" else values
     cells = [write_cell(value, rule) for value in [*values, None]]
     found = read_column(cells, {"name": "a", "dtype": dtype},
