@@ -156,6 +156,11 @@ def _grade_alone(lines: Sequence[str], reading: Reading) -> float:
                 and "," not in text for text in texts[1:])
     if plain > 0.8 * (len(texts) - 1):
         return 1.0
-    if reading.width == 2 and reading.dialect.delimiter in " :":
+    mark = reading.dialect.delimiter
+    sign = mark.strip() or mark
+    if reading.width == 2 and sign not in lines[0] and all(
+            line.count(sign) == line.count(sign + " ") for line in lines):
+        return 0.9  # prose
+    if reading.width == 2 and mark in " :":
         return 0.75
     return 0.3

@@ -98,6 +98,9 @@ def with_tail(layout: Layout, records: Sequence[Record], dialect: Dialect,
 def count_header_rows(rows: Sequence[Sequence[str]], width: int) -> int:
     """How many of the first rows name the columns."""
     rows = [[*row[:width], *[""] * (width - len(row))] for row in rows[:ROWS]]
+    sparse = _sparse_rows(rows, width)
+    if sparse:
+        return sparse + 1
     if not rows or width > 1 and not _names(rows[0], rows[1:]):
         return 0 if not _spans(rows, width) else _more_names(rows, width)
     if width == 1 and not _names(rows[0], rows[1:]):
@@ -300,6 +303,18 @@ def _names(row: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
             seen += 1
             repeated += cell.strip() in below
     return not repeated or repeated < seen / 2
+
+
+def _sparse_rows(rows: Sequence[Sequence[str]], width: int) -> int:
+    """How many rows of names for some columns only stand above the row that names all of them."""
+    count = 0
+    while count < min(MAX_NAMES_ROWS, len(rows) - 2) and \
+            2 * sum(bool(cell.strip()) for cell in rows[count]) < width and \
+            all(kind_of(cell.strip()) in ("text", "") for cell in rows[count]):
+        count += 1
+    full = count and all(cell.strip() for cell in rows[count])
+    return count if full and _votes(rows[count], rows[count + 1:])[0] and \
+        not _votes(rows[count], rows[count + 1:])[1] else 0
 
 
 def _spans(rows: Sequence[Sequence[str]], width: int) -> bool:

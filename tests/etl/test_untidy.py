@@ -82,6 +82,8 @@ def test_notes_and_other_tables_are_left_out(tmp_path: Path, above: list[str], b
 @pytest.mark.parametrize(("names", "columns"), [
     (["a,a,b,b,b", "id,name,weight,level,day"],
      ["a id", "a name", "b weight", "b level", "b day"]),
+    ([",HEAD,,,", ",HEAD,,,", "id,name,weight,level,day"],
+     ["id", "HEAD name", "weight", "level", "day"]),
     (["a,,b,,", "id,name,weight,level,day"], ["a id", "a name", "b weight", "b level", "b day"]),
     (["id,name,weight,level,day", "[1],[-],[kg],[-],[date]"],
      ["id [1]", "name [-]", "weight [kg]", "level [-]", "day [date]"]),
