@@ -52,6 +52,9 @@ def choose_dialects(lines: Sequence[str], delimiter: str | None = None, quote: s
     if not readings:
         known = [part if part is not None else default for part, default in
                  zip((delimiter, quote, escape), Dialect())]
+        if delimiter is None and read_as(Dialect(*known), lines).width > 1:  # one column of prose
+            known[0] = next((mark for mark in COMMON if not any(mark in line for line in lines)),
+                            known[0])
         return [Dialect(*known)]
     best = max(reading.grade for reading in readings)
     good = sorted((reading for reading in readings if reading.grade >= best * NEAR),
@@ -115,7 +118,7 @@ def _trust(dialect: Dialect, rows: Sequence[Sequence[str]]) -> float:
     if not mark.strip(" "):  # words are apart by blanks too
         kinds = [kind_of(cell.strip()) for row in rows for cell in row]
         if sum(kind in ("number", "date", "time") for kind in kinds) < 0.2 * len(kinds):
-            return 0.5
+            return 0.25
         return 0.9
     return 0.97 if mark in ":^~" or len(mark) > 1 or not mark.isprintable() else 0.9
 

@@ -33,7 +33,7 @@ def path(tmp_path: Path) -> Path:
     ("a,b,c\n1,2\n1,2,3\n4,5,6\n", ",", ["a", "b", "c"]),
     ('a,b\n"open,1\n2,3\n4,5\n', ",", ["a", "b"]),
     ("a,b\n", ",", ["a", "b"]),
-    ("remark\n" + "good, but late\nbad, and late\n" * 9, ",", ["remark"]),
+    ("remark\n" + "good, but late\nbad, and late\n" * 9, ";", ["remark"]),
 ])
 def test_delimiters(path: Path, content: str, mark: str, columns: list[str]) -> None:
     reading = reading_of(path, content)
