@@ -66,7 +66,7 @@ test: lint .tests-with-coverage count-test-files count-report-files
 test-all: .environment-test-all  ## what test leaves out: slow tests, a browser, a container engine
 	@$(PY) -m pytest $(PARALLEL) -rs -m "$(MARKED)" $(value ARGS)
 
-pytest: .environment-dev  ## tests only: [-k WORD tests/test_x.py]
+pytest: .environment-dev  ## tests only: [-k WORD tests/test_train.py]
 	@$(PY) -m pytest -m "not ($(MARKED))" $(value ARGS)
 
 tox: .environment-dev  ## the tests under each Python that is found
@@ -131,7 +131,8 @@ audit: .environment-audit  ## known vulnerabilities in what the locks pin (asks 
 licences: .environment  ## the licence of each package that the project runs with
 	@$(PY) -m src.helpers.licences
 
-docs: .environment-docs graph  ## the API's pages and the graphs, into build/docs/
+docs: .environment-docs graph  ## docs/REFERENCE.md; the API's pages and the graphs, into build/docs/
+	@$(PY) -m src.helpers.reference
 	@$(PY) -m pdoc --output-directory build/docs mlmonkey src '!src.extras'
 	@echo "docs: build/docs/index.html"
 

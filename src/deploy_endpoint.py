@@ -20,7 +20,7 @@ import shlex
 import socket
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from shutil import rmtree
@@ -232,14 +232,15 @@ def shown_host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def cores() -> int:
-    """Processors that this process may use; a container's quota counts."""
+def cores(groups: Path = Path("/sys/fs/cgroup")) -> int:
+    """Processors that this process may use; a container's quota counts, of either version."""
     found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        return max(1, min(found or 1, int(quota) // int(period)))
-    except (OSError, ValueError):
-        return found or 1
+    for files in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
+        with suppress(OSError, ValueError):  # "max": no quota; so is -1 in the older version
+            quota, period = " ".join((groups / name).read_text() for name in files).split()
+            if int(quota) > 0:
+                return max(1, min(found or 1, int(quota) // int(period)))
+    return found or 1
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def read(file: str) -> Any:
 def commands(part: Any) -> Iterator[str]:
     """What is run, wherever it stands."""
     for key, value in part.items() if isinstance(part, dict) else enumerate(part):
-        if key in ("run", "script", "command") and isinstance(value, str | list):
+        if str(key).endswith(("run", "script", "command")) and isinstance(value, str | list):
             yield from [value] if isinstance(value, str) else value
         elif isinstance(value, dict | list):
             yield from commands(value)

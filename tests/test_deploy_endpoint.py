@@ -21,6 +21,8 @@ import tritonclient.http
 from conftest import Run, assert_refused, edit_sealed, run_in
 from tests.serving import BOTH, LOCAL, STAGE, Server, serving, until
 
+from src.deploy_endpoint import cores
+
 
 @pytest.fixture(scope="module", params=["gunicorn", "granian"])
 def server(trained: Path, tmp_path_factory: pytest.TempPathFactory,
@@ -358,3 +360,17 @@ def test_help_and_configuration(project: Path) -> None:
     assert re.search(r"host +0\.0\.0\.0", shown) and re.search(r"port +5000", shown)
     words = run_in(project, [*STAGE, "--help"]).stdout
     assert all(word in words for word in ("--model-path", "--workers", "--timeout"))
+
+
+@pytest.mark.parametrize(("files", "limit"), [
+    ({"cpu.max": "150000 100000"}, 1), ({"cpu.max": "max 100000"}, None), ({}, None),
+    ({"cpu/cpu.cfs_quota_us": "100000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 1),
+    ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+])
+def test_workers_are_as_many_as_the_quota_of_a_container(
+    tmp_path: Path, files: dict[str, str], limit: int | None
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert cores(tmp_path) == (limit or cores(tmp_path / "none"))

@@ -13,23 +13,37 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, Run, clean_environment, copy_project, run_in
+from test_makefile import TARGETS
 
 from src.helpers.configuration import SECTIONS
+from src.helpers.reference import PAGE, reference
 
 PAGES = ("README.md", "docs/HOWTO.md")
+PROSE = (*PAGES, "docs/containers.md", "docs/recipes.md", "docs/REFERENCE.md", "AGENTS.md")
 RUN = [PAGES[0], pytest.param(PAGES[1], marks=pytest.mark.slow)]  # dozens of commands
 SERVER = "make deploy-endpoint"
 
 
+def blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
 def commands(page: str) -> list[str]:
-    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
-    lines = [line.split("    #")[0].strip() for block in blocks for line in block.splitlines()]
+    lines = [line.split("    #")[0].strip() for block in blocks(page, "sh")
+             for line in block.splitlines()]
     return [line for line in lines if line]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_project(tmp_path_factory.mktemp("docs") / "my prøject")
+    """A copy of the project in which somebody wrote what the pages show: a model, a feature."""
+    folder = copy_project(tmp_path_factory.mktemp("docs") / "my prøject")
+    for block in blocks(PAGES[1], "python"):
+        if file := re.match(r"# (src/\S+)\n", block):
+            with open(folder / file[1], "a", encoding="utf-8") as code:
+                code.write(f"\n\n{block}")
+    return folder
 
 
 @pytest.mark.parametrize("page", RUN)
@@ -85,9 +99,8 @@ def test_the_pages_end_in_a_prediction_over_http(served: int) -> None:
 
 
 def test_clients_of_other_servers_are_answered_as_the_page_says(served: int) -> None:
-    page = (ROOT / PAGES[1]).read_text(encoding="utf-8")
-    clients = [[sys.executable, "-c", block] for block in re.findall(
-        r"```python\n(.*?)```", page, re.DOTALL) if "localhost:5000" in block]
+    clients = [[sys.executable, "-c", block] for block in blocks(PAGES[1], "python")
+               if "localhost:5000" in block]
     clients += [shlex.split(line) for line in commands(PAGES[1]) if line.startswith("curl")
                 and shutil.which("curl")]
     assert clients
@@ -98,7 +111,7 @@ def test_clients_of_other_servers_are_answered_as_the_page_says(served: int) -> 
 
 
 def test_no_placeholder_is_left() -> None:
-    for page in (*PAGES, "AGENTS.md", "benchmarks/RESULTS.md"):
+    for page in (*PROSE, "benchmarks/RESULTS.md"):
         assert not re.search(r"@[A-Z]+@|TODO|FIXME", (ROOT / page).read_text(encoding="utf-8"))
 
 
@@ -115,12 +128,43 @@ def test_the_first_commands_are_the_ones_that_ci_runs() -> None:
         "make test", "make test-all"]
 
 
-def test_every_target_is_in_the_docs() -> None:
-    prose = "".join((ROOT / page).read_text(encoding="utf-8") for page in (*PAGES, "AGENTS.md"))
-    helped = subprocess.run(["make", "help"], cwd=ROOT, text=True, capture_output=True, check=True)
-    for target in ("train", "prediction", "evaluate", "deploy-endpoint", "report", "drift", "init",
-                   "test", "test-all", "help", "lint"):
-        assert f"make {target}" in prose and f"  {target} " in helped.stdout, target
+def test_the_code_that_reads_models_works(trained_copy: Path) -> None:
+    shutil.copy(ROOT / "tox.ini", trained_copy)
+    found = [block for block in blocks(PAGES[1], "python")
+             if "localhost" not in block and not block.startswith("# ")]
+    assert len(found) == 2
+    done = run_in(trained_copy, [sys.executable, "-c", "\n".join(found)],
+                  PYTHONPATH=str(trained_copy))
+    assert "accuracy hold-out" in done.stdout
+
+
+def test_every_field_of_the_metadata_is_explained() -> None:
+    schema = json.loads((ROOT / "mlmonkey/metadata.schema.json").read_text(encoding="utf-8"))
+    page = (ROOT / PAGES[1]).read_text(encoding="utf-8")
+    rows = page.split("\n## Read the metadata")[1].split("| field |")[1].split("\n\n")[0]
+    assert set(schema["properties"]) <= set(re.findall(r"`(\w+)`", rows))
+
+
+def test_every_target_option_and_variable_is_in_the_docs() -> None:
+    assert PAGE.read_text(encoding="utf-8") == reference(), "make docs writes it anew"
+    page = reference()
+    for target in TARGETS:
+        assert f"`make {target}`" in page
+    for section, module in SECTIONS.items():
+        part = page.split(f"## Options of {section.replace('_', '-')}\n")[1].split("\n## ")[0]
+        for option in import_module(module).main.params:
+            assert all(f"{name} " in part or f"{name}`" in part for name in option.opts), option
+
+
+def test_every_link_leads_somewhere() -> None:
+    for page in PROSE:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for file, anchor in re.findall(r"\]\((?!http)([^)#]*)#?([^)]*)\)", text):
+            path = ROOT / page if not file else (ROOT / page).parent / file
+            assert path.exists(), (page, file)
+            heads = re.findall(r"^#+ (.+)$", path.read_text(), re.M) if anchor else [""]
+            assert anchor in {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-")
+                              for head in heads}, (page, file, anchor)
 
 
 def test_every_option_in_the_docs_exists() -> None:
@@ -132,9 +176,10 @@ def test_every_option_in_the_docs_exists() -> None:
 
 
 def test_every_file_in_the_docs_exists() -> None:
-    for page in (*PAGES, "AGENTS.md"):
+    for page in PROSE:
         text = (ROOT / page).read_text(encoding="utf-8")
-        for name in re.findall(r"\b(?:src|mlmonkey|tests|docs|benchmarks)/[\w/.]+\w", text):
+        for name in re.findall(r"(?<!build/)\b(?:src|mlmonkey|tests|docs|benchmarks)/[\w/.]+\w",
+                               text):
             assert (ROOT / name).exists(), (page, name)
 
 

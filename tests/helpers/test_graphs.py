@@ -38,3 +38,4 @@ def test_the_docs_are_made(project: Path, run_make: Run) -> None:
     made = project / "build" / "docs"
     assert "leaderboard" in (made / "mlmonkey.html").read_text(encoding="utf-8")
     assert (made / "src" / "train.html").exists() and (made / "imports.svg").exists()
+    assert (project / "docs" / "REFERENCE.md").exists()
