@@ -8,8 +8,8 @@ The application is mlmonkey/api.py, the server gunicorn, or granian where asked.
 process chooses the models, checks their files' bytes and listens; it never imports scikit-learn,
 because OpenMP hangs in a child of a process that used it. Each worker loads the models after the
 fork, replays their golden rows, answers their example rows once, and only then takes requests;
-src/helpers/deployment.py says how they come to other versions. SIGTERM ends it: requests in work
-are answered.
+src/helpers/deployment.py says how they come to other versions. SIGTERM or Ctrl-C ends it: what
+was asked is answered; a second Ctrl-C ends it at once.
 """
 
 import errno

@@ -10,8 +10,9 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -241,8 +242,10 @@ def test_who_sends_too_slowly_is_hung_up_on(trained: Path, tmp_path: Path, kind:
 @pytest.mark.parametrize(("kind", "number"), [
     ("gunicorn", signal.SIGTERM), ("gunicorn", signal.SIGINT),
     pytest.param("granian", signal.SIGTERM, marks=pytest.mark.slow)])
-def test_it_ends_when_told_to(trained: Path, tmp_path: Path, kind: str, number: int) -> None:
-    words = ("--model-path", "models/cars-v1.skops", "--workers", "1", "--timeout", "1",
+def test_it_ends_when_told_to_and_answers_first(trained: Path, tmp_path: Path, kind: str,
+                                                number: int) -> None:
+    """Beside a client that was hung up on, and 16 that ask until nobody listens any more."""
+    words = ("--model-path", "models/cars-v1.skops", "--workers", "2", "--timeout", "1",
              "--server", kind)
     with serving(trained, tmp_path / "log.txt", *words) as server:
         slow = socket.create_connection(("127.0.0.1", server.port), timeout=10)
@@ -251,12 +254,41 @@ def test_it_ends_when_told_to(trained: Path, tmp_path: Path, kind: str, number: 
         assert slow.recv(1000).startswith(b"HTTP/1.1 408 ")
         slow.close()
         assert server.ask("GET", "/info")[1]["model_name"] == "cars"
+        said: list[str] = []
+        clients = [Thread(target=ask_until_it_ends, args=(server.port, said)) for _ in range(16)]
+        for client in clients:
+            client.start()
+        until(lambda: len(said) > 50, server.text)
         started = time.monotonic()
         assert server.end(number) == 0
         assert time.monotonic() - started < 10
+        for client in clients:
+            client.join()
+        assert set(said) == {"keep-alive", "close"}, said[-16:]
         assert "Traceback" not in server.text()
         with pytest.raises(OSError):
             server.ask("GET", "/health")
+
+
+def ask_until_it_ends(port: int, said: list[str]) -> None:
+    """Ask without a pause, on a new line after `Connection: close`, and note what came of it."""
+    while True:
+        line = HTTPConnection("127.0.0.1", port, timeout=60)
+        try:
+            line.connect()
+        except OSError:
+            return
+        try:
+            while line.sock:
+                line.request("GET", "/info")
+                answer = line.getresponse()
+                answer.read()
+                said.append("close" if answer.will_close else "keep-alive")
+        except (OSError, HTTPException) as error:
+            said.append(repr(error))
+            return
+        finally:
+            line.close()
 
 
 def test_an_occupied_port_says_who_may_sit_there(trained: Path, run_stage: Run) -> None:

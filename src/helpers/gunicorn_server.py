@@ -1,10 +1,14 @@
 """The default server: gunicorn with gevent's workers, which slow clients cannot stop."""
 
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from logging import LogRecord
+from types import SimpleNamespace
 from typing import Any
 
 from mlmonkey.errors import UserError
@@ -12,11 +16,10 @@ from mlmonkey.redact import traceback_without_cells, without_quotes
 from src.helpers.deployment import Deployment
 
 HEADERS_WITHIN = 5  # seconds, else the line is cut without an answer; so is one that stays idle
-WORKER_CLASS = "gevent"  # 200 half-sent requests stop gthread; here a waiting client costs nothing
 CONNECTIONS = 4_000  # open at once per worker, most of them waiting
 STUCK = 120  # seconds without a sign of life, loading included, after which a worker is replaced
 MOST_LEFT = 2**20  # bytes of a body that nobody wanted, and which are read to keep the line
-STOPPING = 5  # seconds for the requests in work when the server is told to end
+STOPPING = 3  # seconds for the requests in work when the server is told to end
 
 
 def serve(listener: socket.socket, workers: int, timeout: int, deployment: Deployment,
@@ -32,8 +35,10 @@ def serve(listener: socket.socket, workers: int, timeout: int, deployment: Deplo
     from gunicorn.app.base import BaseApplication
     from gunicorn.arbiter import Arbiter
     settings = {"bind": f"fd://{listener.detach()}", "workers": workers,
-                "worker_class": WORKER_CLASS, "worker_connections": CONNECTIONS,
-                "timeout": STUCK, "graceful_timeout": STOPPING, "keepalive": HEADERS_WITHIN,
+                "worker_class": worker_class(), "worker_connections": CONNECTIONS,
+                "timeout": STUCK, "keepalive": HEADERS_WITHIN,
+                # a worker needs up to 2 more, to notice and to look once more, and then it ends
+                "graceful_timeout": STOPPING + 4,
                 "loglevel": "warning",
                 "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,
                 "control_socket_disable": True,
@@ -60,11 +65,15 @@ def serve(listener: socket.socket, workers: int, timeout: int, deployment: Deplo
                 sys.exit(0)
 
     class Master(Arbiter):
+        def handle_int(self) -> None:
+            self.handle_term()  # requests in work are answered; a second Ctrl-C ends it at once
+
         def handle_hup(self) -> None:
             deployment.hang_up()  # gunicorn's own way, new workers, closes lines that clients hold
 
     def on_worker_ready(worker: Any) -> None:
         import gevent
+        worker.cfg.set("graceful_timeout", STOPPING)
         worker.log.error_log.addFilter(tell_no_request)
         gevent.spawn(keep_up, deployment)
         if worker.age == 1:
@@ -85,6 +94,41 @@ def serve(listener: socket.socket, workers: int, timeout: int, deployment: Deplo
         if refusals and os.getpid() == master:
             raise UserError(refusals[0]) from None
         raise
+
+
+def worker_class() -> type:
+    """gevent's workers: 200 half-sent requests stop gthread; here a waiting client costs nothing.
+
+    Told to end, gunicorn's own would reset the lines that wait to be accepted, with the requests
+    on them: of 16 clients that ask without a pause nearly each lost one, for each comes back on a
+    new line after an answer with `Connection: close`.
+    """
+    from gevent.server import StreamServer
+    from gunicorn.workers.ggevent import GeventWorker
+
+    class Lines(StreamServer):
+        max_accept = 1  # at a time, so that each worker gets some
+
+        def close(self) -> None:
+            with suppress(OSError):  # of a client that has hung up meanwhile
+                while self.started and not self.full() and (line := self.do_read()):
+                    self.do_handle(*line)
+            super().close()
+
+        def stop(self, timeout: float | None = None) -> None:
+            """Leave those who are late: the worker's end cuts them without a traceback each."""
+
+    class Worker(GeventWorker):
+        def server_class(self, listener: Any, spawn: Any, **rest: Any) -> StreamServer:
+            name = listener.getsockname()  # asked for when a line begins, after the close maybe
+            named = SimpleNamespace(getsockname=lambda: name)
+            return Lines(listener, partial(self.handle, named), spawn=spawn)
+
+        def init_signals(self) -> None:
+            super().init_signals()
+            signal.signal(signal.SIGINT, self.handle_exit)  # Ctrl-C reaches the whole group
+
+    return Worker
 
 
 def in_time(app: Any, seconds: int) -> Callable[[dict[str, Any], Any], Any]:
