@@ -128,8 +128,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory, run_make: Run) -> Path:
 
 @pytest.fixture
 def trained_copy(trained: Path, tmp_path: Path) -> Path:
-    """A copy of the trained project, to be changed."""
-    return Path(shutil.copytree(trained, tmp_path / "my prøject"))
+    """A copy of the trained project, to be changed, in which no endpoint has counted yet."""
+    return Path(shutil.copytree(trained, tmp_path / "my prøject",
+                                ignore=shutil.ignore_patterns("monitoring")))
 
 
 @pytest.fixture

@@ -12,14 +12,23 @@ from mlmonkey.store import ModelId, ModelStore
 HEAVY = {"pandas", "scipy", "sklearn", "skops", "joblib", "duckdb", "matplotlib"}
 WORKER = """
 import json, sys
-from src.deploy_endpoint import make_application
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from src.deploy_endpoint import main  # all that the master imports
 from src.helpers.datasets import model_store
+from src.helpers.deployment import Deployment
 from mlmonkey.names import ModelId
+def make(models, log):
+    from mlmonkey.api import create_app
+    from mlmonkey.operations import Operations
+    app = create_app(models[0], {})
+    Operations(app, app.extensions["endpoint"], log.request, Path(folder))
+    return app
 store = model_store()
 identifier = ModelId(sys.argv[1], 1)
-make_application(store, identifier)  # answers the example row
-from mlmonkey.api import create_app
-client = create_app(store.load(identifier), {}).test_client()
+with TemporaryDirectory() as folder:
+    app = Deployment(store, [identifier], True, Path(folder), make).load()  # asks the example row
+client = app.test_client()
 row = {name: None for name in store.read_metadata(identifier)["features"]}
 ask = {"features": [row], "unusual": True, "interval": 0.5}
 answer = client.post("/predict", json=ask)
