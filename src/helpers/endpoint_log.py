@@ -12,6 +12,9 @@ import orjson
 
 from mlmonkey.redact import without_passwords
 
+# letters of a path: a line of up to 4,096 bytes goes into a pipe as one, with no other in it
+LONGEST = 500
+
 
 class Log:
     """Writes the lines of one worker to standard output.
@@ -26,10 +29,12 @@ class Log:
     def request(self, line: dict[str, Any]) -> None:
         """Say how one request was answered."""
         path = line["path"]
-        if "@" in path:
-            line["path"] = without_passwords(path)
         if not path.isprintable():
-            line["path"] = ascii(path)
+            line["path"] = path = ascii(path)
+        if ":/" in path or len(path) > LONGEST:
+            line["path"] = shortened(path)
+        if len(line["method"]) > LONGEST:
+            line["method"] = line["method"][:LONGEST]
         self.write(line)
 
     def event(self, event: str, **more: Any) -> None:
@@ -45,3 +50,9 @@ class Log:
         first = {"time": f"{self.stamp}.{int(now % 1 * 1000):03d}Z", "worker": self.worker}
         with suppress(OSError):  # a full disk, or nobody who reads: the request is answered
             os.write(1, orjson.dumps(first | line, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def shortened(path: str) -> str:
+    """The beginning of a path, without passwords, also one that the cut would part from its @."""
+    kept = path[:LONGEST] + ("@" if "@" in path[LONGEST:] else "")
+    return without_passwords(kept.replace(" ", "%20")) + ("..." if len(path) > LONGEST else "")
