@@ -20,6 +20,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from math import log, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -232,11 +233,29 @@ class Drift:
             "counted": "all workers" if stored else "this worker alone"})
 
 
+COUNTING: weakref.WeakSet[Drift] = weakref.WeakSet()  # of this process
+
+
 def add_routes(app: "Flask", endpoint: "Endpoint") -> None:
-    """Add GET /drift, and count what is answered."""
+    """Add GET /drift, describe it, and count what is answered."""
+    from mlmonkey.openapi import answers
+    from mlmonkey.replies import json_of
     drift = Drift(endpoint, app.logger.warning)
     app.extensions["drift"] = drift
     endpoint.observers.append(drift.observe)
     app.add_url_rule("/drift", "drift", drift.answer)
-    forget = weakref.WeakMethod(drift.forget)
-    os.register_at_fork(after_in_child=lambda: (forget() or (lambda: None))())
+    endpoint.paths["/drift"] = {"get": {
+        "operationId": "drift", "summary": "Whether rows still look like those of the training",
+        "parameters": [{"$ref": "#/components/parameters/model"}],
+        "responses": answers(json_of({
+            "model_name": "string", "model_version": "integer", "rows": "integer",
+            "training_rows": "integer", "verdict": "string", "worst": "array",
+            "features": "array", "counted": "string"})["content"], "404 503")}}
+    COUNTING.add(drift)
+    forget_after_forks()
+
+
+@cache
+def forget_after_forks() -> None:
+    """Once per process: what is registered there stays, and each new model makes an application."""
+    os.register_at_fork(after_in_child=lambda: [drift.forget() for drift in list(COUNTING)])

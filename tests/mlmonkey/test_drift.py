@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import gc
 import json
 import os
 import threading
@@ -15,7 +16,7 @@ from flask import Flask
 from scipy.stats import chi2
 from threadpoolctl import threadpool_limits
 
-from mlmonkey import monitoring
+from mlmonkey import drift, monitoring
 from mlmonkey.api import create_app
 from mlmonkey.drift import FEWEST_ROWS, by_chance, psi
 from mlmonkey.sealed import sealed
@@ -198,6 +199,17 @@ def test_a_fork_does_not_count_its_parent_s_rows(model: LoadedModel, rows: list[
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
     assert drift_of(app)["rows"] == 7
+
+
+def test_applications_that_are_gone_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each new model makes one, and what is registered for forks stays with the process."""
+    create_app(None, {})
+    registered, known = [], len(drift.COUNTING)
+    monkeypatch.setattr(os, "register_at_fork", lambda **each: registered.append(each))
+    for _ in range(3):
+        create_app(None, {})
+    gc.collect()
+    assert not registered and len(drift.COUNTING) <= known
 
 
 def test_each_version_has_counts_of_its_own(model: LoadedModel, rows: list[Any],
