@@ -97,7 +97,8 @@ def predict(endpoint: Endpoint) -> Response:
 
 def list_models(endpoint: Endpoint) -> Response:
     """The models in the order of the list given at start; the first one is the default."""
-    return as_json({"default": endpoint.require().model.identifier.name, "models": [
+    endpoint.require()  # one there is, and what was named is one
+    return as_json({"default": endpoint.names()[0], "models": [
         {key: endpoint.require(name).info[key] for key in (
             "model_name", "model_version", "task", "target", "timestamp")}
         for name in endpoint.names()]})

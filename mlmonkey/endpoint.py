@@ -76,8 +76,10 @@ class Endpoint:
         if name is None:
             return next(iter(served.values()))
         if name not in served:
-            raise Problem(404, f"no model called {short(name)} is served here",
-                          expected="one of: " + ", ".join(served), models=list(served))
+            secret = self.open is not None and request.path in self.open  # asked without a token
+            more = {} if secret else {"expected": "one of: " + ", ".join(served),
+                                      "models": list(served)}
+            raise Problem(404, f"no model called {short(name)} is served here", **more)
         return served[name]
 
 

@@ -24,6 +24,7 @@ from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from mlmonkey.endpoint import Endpoint
+from mlmonkey.openapi import answers
 
 SECONDS = (.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1., 2.5, 10.)
 
@@ -57,9 +58,12 @@ class Metrics:
         self.rows: dict[str, tuple[Number, Number]] = {}
 
     def add_routes(self, app: Flask) -> None:
-        """Add GET /metrics."""
+        """Add GET /metrics, and describe it."""
         app.add_url_rule("/metrics", "metrics", lambda: Response(
             self.exposition(), content_type=CONTENT_TYPE_PLAIN_0_0_4))
+        self.endpoint.paths["/metrics"] = {"get": {
+            "operationId": "metrics", "summary": "What all workers counted, for Prometheus",
+            "responses": answers({"text/plain": {"schema": {"type": "string"}}}, "")}}
 
     def count_request(self, route: str, status: int, seconds: float) -> None:
         """Count an answer."""
@@ -94,12 +98,16 @@ class Metrics:
     def exposition(self) -> bytes:
         """All that every worker counted, as text."""
         registry = CollectorRegistry()
-        MultiProcessCollector(registry, str(self.folder))
         registry.register(self)  # type: ignore[arg-type]
         return generate_latest(registry)
 
     def collect(self) -> Iterable[Metric]:
-        """Which models this worker answers with; all do so with the same ones, or soon will."""
+        """The files' sums, and which models this worker answers with, as all do or soon will.
+
+        A worker that begins makes its files empty, and gives them a size a moment later.
+        """
+        yield from MultiProcessCollector.merge(
+            [str(path) for path in self.folder.glob("*.db") if path.stat().st_size])
         family = GaugeMetricFamily("endpoint_model_info", "1 for each model that answers.",
                                    labels=["model_name", "model_version", "model_type"])
         for name in self.endpoint.names():

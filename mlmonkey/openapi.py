@@ -59,7 +59,10 @@ def show_document(app: Flask, endpoint: Endpoint) -> Response:
 
 
 def with_token(free: Collection[str] | None, document: dict[str, Any]) -> dict[str, Any]:
-    """The document with the token that all but these addresses want; None: none of them does."""
+    """The document with the token that all but these addresses want; None: none of them does.
+
+    Where `default` tells of every error, in a protocol's form, it tells of this one too.
+    """
     if free is None:
         return document
     scheme = {"type": "http", "scheme": "bearer", "description": "ENDPOINT_TOKEN of the endpoint"}
@@ -68,8 +71,9 @@ def with_token(free: Collection[str] | None, document: dict[str, Any]) -> dict[s
     refused = problems("401")
     for path, item in document["paths"].items():
         document["paths"][path] = {method: each | (
-            {"security": []} if path in free else {"responses": refused | each["responses"]})
-            for method, each in item.items()}
+            {"security": []} if path in free else
+            {} if "default" in each["responses"] else
+            {"responses": refused | each["responses"]}) for method, each in item.items()}
     return document
 
 
@@ -140,7 +144,7 @@ def own_paths(endpoint: Endpoint, served: Served,
         "/ready": get("ready", "The model answers as it did in training", "Ready",
                       parameters=model),
         "/info": get("info", "What a client must know to ask", "Info", parameters=model),
-        "/models": get("models", "The models that ?model= takes", "Models", "503")}
+        "/models": get("models", "The models that ?model= takes", "Models")}
 
 
 def ref(name: str) -> dict[str, str]:

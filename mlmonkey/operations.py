@@ -15,12 +15,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask
+from werkzeug.exceptions import HTTPException
 
 from mlmonkey.endpoint import Endpoint, Served
 from mlmonkey.golden import Prediction
 from mlmonkey.metrics import Metrics
-from mlmonkey.replies import as_problem
+from mlmonkey.replies import problem_at
 from mlmonkey.rows import Rows
 from mlmonkey.shortcut import ROUTE
 
@@ -45,6 +46,7 @@ class Operations:
         self.prefix, self.numbers = os.urandom(6).hex(), count(1)
         self.metrics.add_routes(app)
         endpoint.observers.append(self.note)
+        self.flask = app
         self.app, app.wsgi_app = app.wsgi_app, self  # type: ignore[method-assign]
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -60,16 +62,32 @@ class Operations:
             self.leave(environ, int(status[:3]), headers, time.perf_counter() - began)
             return start_response(status, headers, exc_info)
         if LATE in environ:
-            return as_problem(408, "the request was not complete after "
-                              f"{environ[LATE]} seconds", {})(environ, start)
+            return self.refuse(environ, start, 408, "the request was not complete after "
+                               f"{environ[LATE]} seconds")
         if self.token and environ["PATH_INFO"] not in OPEN and not self.may_ask(environ):
-            return refusal()(environ, start)
+            return self.refuse(environ, start, 401, "this endpoint answers those who send its "
+                               "token", expected="Authorization: Bearer TOKEN")
         return self.app(environ, start)
 
     def may_ask(self, environ: dict[str, Any]) -> bool:
         """Whether the token is there; how long the answer takes tells nothing about it."""
         scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         return hmac.compare_digest(f"{scheme.title()} {token}".encode(), self.token or b"")
+
+    def refuse(self, environ: dict[str, Any], start: Any, status: int, detail: str,
+               **more: Any) -> Iterable[bytes]:
+        """Answer what the application never sees, in its form and under its route's name."""
+        path = environ["PATH_INFO"]
+        try:
+            rule, _ = self.flask.url_map.bind("").match(path, environ["REQUEST_METHOD"],
+                                                        return_rule=True)
+            environ[ROUTE] = rule.rule
+        except HTTPException:
+            pass  # no route: it counts as other
+        answer = problem_at(self.flask, path, status, detail, more)
+        if status == 401:
+            answer.headers["WWW-Authenticate"] = 'Bearer realm="endpoint"'
+        return answer(environ, start)
 
     def note(self, served: Served, rows: Rows, found: Prediction, ignored: int) -> None:
         """Count rows, and keep what predicted them for the log, whose line is next: from here to
@@ -95,11 +113,3 @@ class Operations:
                 "status": status, "bytes": size, "ms": round(1e3 * seconds, 2)}
         self.log(line | self.predicted)
         self.predicted = {}
-
-
-def refusal() -> Response:
-    """401."""
-    answer = as_problem(401, "this endpoint answers those who send its token",
-                        {"expected": "Authorization: Bearer TOKEN"})
-    answer.headers["WWW-Authenticate"] = 'Bearer realm="endpoint"'
-    return answer

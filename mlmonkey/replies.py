@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any
 
 import orjson
-from flask import Flask, Response, current_app, has_request_context, request
+from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from mlmonkey.conformal import NoInterval
@@ -87,11 +87,16 @@ def as_csv(columns: Mapping[str, Any]) -> Response:
 
 
 def as_problem(status: int, detail: str, more: Mapping[str, Any]) -> Response:
-    """An error; about:blank means that the title is the status's own."""
+    """An error of the request that Flask is answering."""
+    return problem_at(current_app, request.path, status, detail, more)
+
+
+def problem_at(app: Flask, path: str, status: int, detail: str,
+               more: Mapping[str, Any]) -> Response:
+    """An error in the form of this path; about:blank means that the title is the status's own."""
     problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status,
                "detail": detail, **more}
-    if has_request_context():  # not where the server itself gives up on a client
-        for paths, form in current_app.extensions.get(FORMS, {}).items():
-            if f"{request.path}/".startswith(paths):
-                return as_json(form(problem), status)
+    for paths, form in app.extensions.get(FORMS, {}).items():
+        if f"{path}/".startswith(paths):
+            return as_json(form(problem), status)
     return as_json(problem, status, PROBLEM)

@@ -310,6 +310,7 @@ def test_several_models_answer_by_name(models: dict[str, LoadedModel],
     client = app.test_client()
     listed = client.get("/models").get_json()
     assert listed["default"] == "penguins"
+    assert client.get("/models?model=iris").get_json() == listed
     assert [each["model_name"] for each in listed["models"]] == ["penguins", "cars", "iris"]
     assert client.get("/info").get_json()["model_name"] == "penguins"
     assert client.get("/ready?model=cars").get_json()["model"] == "cars-v1"

@@ -16,6 +16,7 @@ from werkzeug.serving import make_server
 
 from mlmonkey.api import create_app
 from mlmonkey.openapi import DATE
+from mlmonkey.operations import Operations
 from mlmonkey.schema import is_date
 from mlmonkey.store import LoadedModel, ModelId, ModelStore
 from src.helpers.datasets import feature_function
@@ -120,8 +121,31 @@ def test_it_tells_of_the_token(models: dict[str, LoadedModel]) -> None:
     for path, item in document["paths"].items():
         for operation in item.values():
             free = path in ("/", "/docs", "/health")
-            assert ("401" in operation["responses"]) is not free, path
+            assert bool({"401", "default"} & set(operation["responses"])) is not free or (
+                free and "default" in operation["responses"]), path
+            assert not {"401", "default"} <= set(operation["responses"]), path
             assert operation.get("security") == ([] if free else None), path
+
+
+def test_it_says_what_operators_get(models: dict[str, LoadedModel], tmp_path: Path) -> None:
+    validator = pytest.importorskip("openapi_spec_validator")
+    app = create_app(models["penguins"], RELEASE)
+    metrics = Operations(app, app.extensions["endpoint"], lambda line: None, tmp_path).metrics
+    client = app.test_client()
+    document = client.get("/openapi.json").get_json()
+    validator.validate(document)
+    for path in ("/metrics", "/drift", "/models"):
+        answer, item = client.get(path), document["paths"][path]["get"]
+        content = item["responses"]["200"]["content"][answer.mimetype]["schema"]
+        assert "default" not in item["responses"] and item["operationId"] == path[1:]
+        if answer.is_json:
+            content["components"] = document["components"]
+            jsonschema.validate(answer.get_json(), content)
+    for path in ("/drift", "/models"):
+        assert client.get(f"{path}?model=zz").status_code == 404
+        assert "404" in document["paths"][path]["get"]["responses"]
+    metrics.totals.close()
+    metrics.histograms.close()
 
 
 def test_private_columns_leave_no_value(models: dict[str, LoadedModel]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from mlmonkey.api import create_app
-from mlmonkey.operations import LATE, OPEN, Operations
+from mlmonkey.operations import BEGAN, LATE, OPEN, Operations
 from mlmonkey.store import LoadedModel, ModelId, ModelStore
 from src.helpers.datasets import feature_function
 from src.model.trusted import TRUSTED
@@ -54,7 +55,7 @@ def guarded(model: LoadedModel, lines: Lines, tmp_path: Path) -> Iterator[FlaskC
 
 def counts(client: FlaskClient) -> dict[tuple[str, ...], float]:
     """Samples by name and values of labels, in order of theirs, as Prometheus's parser reads."""
-    answer = client.get("/metrics")
+    answer = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
     assert answer.mimetype == "text/plain" and answer.status_code == 200
     return {(sample.name, *(sample.labels[name] for name in sorted(sample.labels))): sample.value
             for family in text_string_to_metric_families(answer.text) for sample in family.samples}
@@ -141,7 +142,40 @@ def test_a_request_that_is_given_up_is_an_answer_like_others(client: FlaskClient
     answer = client.post("/predict", json=ROW, environ_overrides={LATE: 7})
     assert answer.status_code == 408 and "7 seconds" in answer.get_json()["detail"]
     assert answer.headers["X-Request-ID"] == lines[-1]["id"] and lines[-1]["status"] == 408
-    assert counts(client)["endpoint_requests_total", "other", "408"] == 1
+    assert counts(client)["endpoint_requests_total", "/predict", "408"] == 1
+
+
+@pytest.mark.parametrize(("path", "key", "route"), [
+    ("/predict", "detail", "/predict"), ("/none", "detail", "other"),
+    ("/v2/models/iris/infer", "error", "/v2/models/<name>/infer"), ("/v2/none", "error", "other"),
+    ("/invocations", "message", "/invocations")])
+def test_who_is_refused_is_told_so_in_the_path_s_own_form(
+        guarded: FlaskClient, path: str, key: str, route: str) -> None:
+    for status, more in ((401, {}), (408, {LATE: 7, BEGAN: time.perf_counter() - 7})):
+        answer = guarded.post(path, json=ROW, environ_overrides=more)
+        assert answer.status_code == status
+        assert ("token" if status == 401 else "7 seconds") in answer.get_json()[key]
+        assert ("status" in answer.get_json()) is (key == "detail")
+    found = counts(guarded)
+    assert found["endpoint_requests_total", route, "401"] == 1
+    assert found["endpoint_requests_total", route, "408"] == 1
+    assert 7 <= found["endpoint_request_seconds_sum", route] < 60
+
+
+def test_a_worker_that_has_just_begun_does_not_stop_the_counts(client: FlaskClient,
+                                                               tmp_path: Path) -> None:
+    (tmp_path / "counter_1.db").touch()  # prometheus_client gives it a size after that
+    assert client.get("/health").status_code == 200
+    assert counts(client)["endpoint_requests_total", "/health", "200"] == 1
+
+
+def test_who_has_no_token_is_not_told_what_else_is_served(client: FlaskClient,
+                                                          guarded: FlaskClient) -> None:
+    assert client.get("/ready?model=zz").get_json()["models"] == ["iris"]
+    for path in OPEN:
+        assert "iris" not in guarded.get(f"{path}?model=zz").text, path
+    answer = guarded.get("/info?model=zz", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert answer.get_json()["models"] == ["iris"]
 
 
 def test_without_the_token_only_what_is_open_answers(guarded: FlaskClient, lines: Lines) -> None:
@@ -154,9 +188,8 @@ def test_without_the_token_only_what_is_open_answers(guarded: FlaskClient, lines
         if path in OPEN:
             continue
         assert answer.status_code == 401, path
-        assert answer.mimetype == "application/problem+json"
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
-        assert answer.get_json()["status"] == 401 and answer.headers["X-Request-ID"]
+        assert answer.is_json and answer.headers["X-Request-ID"]
     assert not any(TOKEN in json.dumps(line) for line in lines)
 
 
