@@ -258,4 +258,7 @@ def add_routes(app: "Flask", endpoint: "Endpoint") -> None:
 @cache
 def forget_after_forks() -> None:
     """Once per process: what is registered there stays, and each new model makes an application."""
-    os.register_at_fork(after_in_child=lambda: [drift.forget() for drift in list(COUNTING)])
+    def forget() -> None:
+        for drift in list(COUNTING):
+            drift.forget()
+    os.register_at_fork(after_in_child=forget)
