@@ -237,6 +237,8 @@ def test_who_sends_too_slowly_is_hung_up_on(trained: Path, tmp_path: Path, kind:
             assert said.startswith(status) and bool(said) == bool(status)
             assert not said or b"\r\nconnection: close\r\n" in said.lower()
             assert b"keep-alive" not in said
+        given_up = re.search(r'"status":408,"bytes":\d+,"ms":([\d.]+)', server.text())
+        assert given_up and float(given_up[1]) >= 1000, server.text()
 
 
 @pytest.mark.parametrize(("kind", "number"), [

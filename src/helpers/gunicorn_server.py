@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -138,7 +139,10 @@ def in_time(app: Any, seconds: int) -> Callable[[dict[str, Any], Any], Any]:
     """
     import gevent
 
+    from mlmonkey.operations import BEGAN, LATE
+
     def limited(environ: dict[str, Any], start_response: Any) -> Any:
+        began = time.perf_counter()
         with gevent.Timeout(seconds, False):
             answer = app(environ, start_response)
             if is_left(environ["wsgi.input"]):
@@ -146,7 +150,7 @@ def in_time(app: Any, seconds: int) -> Callable[[dict[str, Any], Any], Any]:
             return answer
         # gunicorn drops a Connection header; this makes it send its own, and close
         start_response.__self__.force_close()
-        return app(environ | {"endpoint.late": seconds}, start_response)
+        return app(environ | {BEGAN: began, LATE: seconds}, start_response)
     return limited
 
 
