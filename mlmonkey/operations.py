@@ -64,15 +64,17 @@ class Operations:
         if LATE in environ:
             return self.refuse(environ, start, 408, "the request was not complete after "
                                f"{environ[LATE]} seconds")
-        if self.token and environ["PATH_INFO"] not in OPEN and not self.may_ask(environ):
+        if not self.may_ask(environ):
             return self.refuse(environ, start, 401, "this endpoint answers those who send its "
                                "token", expected="Authorization: Bearer TOKEN")
         return self.app(environ, start)
 
     def may_ask(self, environ: dict[str, Any]) -> bool:
-        """Whether the token is there; how long the answer takes tells nothing about it."""
+        """Whether the token is there, or needless; how long that takes tells nothing about it."""
+        if not self.token or environ["PATH_INFO"] in OPEN:
+            return True
         scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-        return hmac.compare_digest(f"{scheme.title()} {token}".encode(), self.token or b"")
+        return hmac.compare_digest(f"{scheme.title()} {token}".encode(), self.token)
 
     def refuse(self, environ: dict[str, Any], start: Any, status: int, detail: str,
                **more: Any) -> Iterable[bytes]:

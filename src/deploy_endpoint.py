@@ -13,6 +13,7 @@ was asked is answered; a second Ctrl-C ends it at once.
 """
 
 import errno
+import fcntl
 import json
 import os
 import re
@@ -43,6 +44,7 @@ from src.settings import environment_value, load_settings
 
 # each has serve(listener, workers, timeout, load, ready)
 SERVERS = {"gunicorn": "src.helpers.gunicorn_server", "granian": "src.extras.granian_server"}
+HELD = "held"  # a file in the folder that the processes share, locked while one of them lives
 USUAL = {80: "a web server", 443: "a web server", 5000: "AirPlay Receiver on macOS",
          8000: "another development server", 8080: "another development server", 8888: "Jupyter"}
 
@@ -154,14 +156,24 @@ def read_token() -> str | None:
 
 @contextmanager
 def shared_folder() -> Iterator[Path]:
-    """A folder, in memory where there is one, for what the workers share; gone in the end."""
+    """A folder, in memory where there is one, for what the workers share; gone in the end.
+
+    One whose processes were killed goes when the next endpoint starts: nobody holds its lock.
+    """
     memory, master = Path("/dev/shm"), os.getpid()
     folder = Path(mkdtemp(prefix="endpoint-", dir=memory if os.access(memory, os.W_OK) else None))
-    try:
-        yield folder
-    finally:
-        if os.getpid() == master:  # not a worker, which leaves this block too
-            rmtree(folder, ignore_errors=True)
+    with open(folder / "new", "w") as held:  # by the master and all that it forks
+        fcntl.flock(held, fcntl.LOCK_EX)
+        (folder / "new").rename(folder / HELD)
+        for other in folder.parent.glob(f"endpoint-*/{HELD}"):
+            with suppress(OSError), open(other) as file:  # such as that it is another user's
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                rmtree(other.parent)
+        try:
+            yield folder
+        finally:
+            if os.getpid() == master:  # not a worker, which leaves this block too
+                rmtree(folder, ignore_errors=True)
 
 
 def announce(store: ModelStore, identifiers: Sequence[ModelId], address: str, workers: int,

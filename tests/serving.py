@@ -53,16 +53,22 @@ class Server:
         """Process numbers of the workers that have answered a prediction, from the log."""
         return set(re.findall(r'"worker":(\d+),.*"path":"/predict"', self.text()))
 
+    def workers_alive(self) -> list[str]:
+        """Process numbers of the master's children; of Linux alone."""
+        number = self.process.pid
+        return Path(f"/proc/{number}/task/{number}/children").read_text(encoding="ascii").split()
+
     def end(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(timeout=15)
 
 
 @contextmanager
-def serving(project: Path, log: Path, *words: str) -> Iterator[Server]:
+def serving(project: Path, log: Path, *words: str, **more: str) -> Iterator[Server]:
     with open(log, "wb") as file:
-        process = subprocess.Popen([*STAGE, *LOCAL, *words], cwd=project, env=clean_environment(),
-                                   stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+        process = subprocess.Popen([*STAGE, *LOCAL, *words], cwd=project,
+                                   env=clean_environment(**more), stdin=subprocess.DEVNULL,
+                                   stdout=file, stderr=file)
     server = Server(process, log)
     try:
         server.wait()

@@ -241,6 +241,37 @@ def test_who_sends_too_slowly_is_hung_up_on(trained: Path, tmp_path: Path, kind:
         assert given_up and float(given_up[1]) >= 1000, server.text()
 
 
+def test_who_has_no_token_fills_no_memory(trained: Path, tmp_path: Path) -> None:
+    """granian answers before the body is there; gunicorn's application always did."""
+    head = HEAD.replace(b"500", b"5000000") + b"\r\n"
+    with serving(trained, tmp_path / "log.txt", "--workers", "1", "--model-name", "cars",
+                 "--server", "granian", ENDPOINT_TOKEN="long-enough?") as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as line:
+            line.sendall(head + b" " * 1000)
+            assert line.recv(4096).startswith(b"HTTP/1.1 401 ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["gunicorn", "granian"])
+def test_a_master_that_is_killed_leaves_nothing(trained: Path, tmp_path: Path,
+                                                kind: str) -> None:
+    """Its workers end, and the next endpoint clears the folder that they shared."""
+    words = ("--workers", "2", "--model-name", "cars", "--server", kind)
+    with serving(trained, tmp_path / "log.txt", *words) as server:
+        worker = Path("/proc", server.workers_alive()[0])
+        maps = (worker / "maps").read_text(encoding="utf-8")
+        folder = Path(re.findall(r"(/\S+)/counts/counter_", maps)[0])
+        server.process.kill()
+        server.process.wait()
+        until(lambda: not worker.exists() or "State:\tZ" in (worker / "status").read_text(),
+              server.text)
+        assert folder.exists()
+        with pytest.raises(OSError):
+            until(lambda: server.ask("GET", "/health") is None, server.text)
+    with serving(trained, tmp_path / "other.txt", *words):
+        assert not folder.exists()
+
+
 @pytest.mark.parametrize(("kind", "number"), [
     ("gunicorn", signal.SIGTERM), ("gunicorn", signal.SIGINT),
     pytest.param("granian", signal.SIGTERM, marks=pytest.mark.slow)])

@@ -6,6 +6,7 @@ No version is trained for this: another one is the first one's files under anoth
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 from conftest import Run, assert_refused, edit_sealed, run_in
+from mlmonkey.files import write_text
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.serving import STAGE, Server, serving, until
@@ -229,6 +231,44 @@ def test_a_worker_that_is_replaced_begins_with_the_version_of_all(
         assert ask(running, "POST", "/predict", ROW)[1]["release"]["model_version"] == 2
         return running.workers() - {str(each["worker"]) for each in events(running, "swapped")}
     until(new_worker, running.text)
+
+
+@pytest.mark.slow
+def test_a_worker_that_cannot_load_ends_nobody_else(server: tuple[Server, Path]) -> None:
+    """Its file is away: it is tried again, and the other worker answers."""
+    running, project = server
+    form = project / "models" / "iris-v2.form"
+    refused = len(events(running, "refused"))
+    form.rename(project / "away")
+    os.kill(int(running.workers_alive()[0]), signal.SIGKILL)
+    until(lambda: len(events(running, "refused")) > refused, running.text)
+    assert events(running, "refused")[-1]["models"][0] == "iris-v2"
+    assert ask(running, "POST", "/predict", ROW)[0] == 200
+    (project / "away").rename(form)
+    until_both_answer(running)
+
+
+@pytest.mark.slow
+def test_a_worker_that_cannot_follow_is_replaced(server: tuple[Server, Path]) -> None:
+    """As if another worker had decided on version 3, whose golden rows are wrong."""
+    running, _ = server
+    before = running.workers_alive()
+    maps = Path(f"/proc/{before[0]}/maps").read_text(encoding="utf-8")
+    state = Path(re.findall(r"(/\S+/)counts/counter_", maps)[0]) / "versions.json"
+    was = state.read_text(encoding="utf-8")
+    write_text(state, was.replace('"iris": 2', '"iris": 3'))
+    until(lambda: not set(before) & set(running.workers_alive()), running.text)
+    write_text(state, was)
+    until_both_answer(running)
+    assert [sum(str(each["worker"]) == worker for each in events(running, "fault"))
+            for worker in before] == [3, 3]
+
+
+def until_both_answer(server: Server) -> None:
+    def both() -> bool:
+        assert ask(server, "POST", "/predict", ROW)[1]["release"]["model_version"] == 2
+        return len(server.workers() & set(server.workers_alive())) == 2
+    until(both, server.text)
 
 
 def test_a_request_in_work_is_answered_when_it_ends(server: tuple[Server, Path]) -> None:

@@ -57,6 +57,13 @@ def serve(listener: socket.socket, workers: int, timeout: int, deployment: Deplo
         def signal_handler_reload(self, *args: Any, **kwargs: Any) -> None:
             deployment.hang_up()  # granian's own way, new workers, closes lines that clients hold
 
+        def _respawn_workers(self, *args: Any, **more: Any) -> None:
+            super()._respawn_workers(*args, **more)
+            if deployment.has_answered():
+                self.respawned_wrks.clear()  # else a second death within 5 seconds ended them all
+
+    master = os.getpid()
+
     def load_in_worker() -> Any:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the master's handler would do nothing here
         try:
@@ -66,7 +73,7 @@ def serve(listener: socket.socket, workers: int, timeout: int, deployment: Deplo
             os.kill(os.getppid(), signal.SIGTERM)
             while True:  # until the master ends this worker, which an exit would make it replace
                 signal.pause()
-        threading.Thread(target=keep_up, args=(deployment,), daemon=True).start()
+        threading.Thread(target=keep_up, args=(deployment, master), daemon=True).start()
         if taken(firsts[0]):
             ready()
         return answer
@@ -82,11 +89,12 @@ def serve(listener: socket.socket, workers: int, timeout: int, deployment: Deplo
         raise UserError(refused.decode().splitlines()[0])
 
 
-def keep_up(deployment: Deployment) -> None:
-    """Let the deployment look for another version each second."""
-    while True:
+def keep_up(deployment: Deployment, master: int) -> None:
+    """Let the deployment look for another version each second; end when the master was killed."""
+    while os.getppid() == master:
         time.sleep(1)
         deployment.keep_up()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def taken(reading: int) -> bytes:
@@ -106,33 +114,42 @@ class Shell:
 
     async def answer(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""
-        began, headers, said = time.perf_counter(), scope.headers.items(), {}
-        try:
-            body = await self.read_body(dict(headers), protocol)
-        except TimeoutError:
-            body, said = b"", {"endpoint.late": self.timeout}
-        status, answered, content = self.call(
-            make_environ(scope, headers, body) | {"endpoint.began": began} | said)
-        if said:
+        began = time.perf_counter()
+        environ = make_environ(scope, scope.headers.items()) | {"endpoint.began": began}
+        late = False
+        if self.app.wsgi_app.may_ask(environ):  # 16 MB of anybody else would only fill the memory
+            try:
+                await self.read_body(environ, protocol)
+            except TimeoutError:
+                late, environ["endpoint.late"] = True, self.timeout
+        status, answered, content = self.call(environ)
+        if late:
             answered.append(("Connection", "close"))
         protocol.response_bytes(status, [(name.lower(), value) for name, value in answered],
                                 content)
 
-    async def read_body(self, headers: dict[str, str], protocol: Any) -> bytes:
-        """The body; of one that is too large as much as the application needs to refuse it."""
-        length = headers.get("content-length", "0")
-        if length == "0" and "transfer-encoding" not in headers:
-            return b""
-        if int(length) > self.most:
-            return b""
-        parts, size = [], 0
+    async def read_body(self, environ: dict[str, Any], protocol: Any) -> None:
+        """Give the application the body; of one that is too large as much as it needs to refuse it.
+
+        Granian ends a body that broke off like a whole one, but for an empty part more, as it also
+        gives for fields after the last chunk: these are believed where the headers announce them.
+        """
+        in_chunks = environ.pop("HTTP_TRANSFER_ENCODING", None) is not None
+        if int(environ["CONTENT_LENGTH"]) > self.most or not (
+                in_chunks or environ["CONTENT_LENGTH"] != "0"):
+            return
+        parts, size, empty = [], 0, 0
         async with asyncio.timeout(self.timeout):
             async for part in protocol:
                 parts.append(part)
                 size += len(part)
+                empty += not part
                 if size > self.most:
                     break
-        return b"".join(parts)
+        environ["wsgi.input"] = io.BytesIO(b"".join(parts))
+        if in_chunks:
+            broke_off = empty > 1 and "HTTP_TRAILER" not in environ
+            environ["CONTENT_LENGTH"] = str(size + broke_off)  # less than stated is refused
 
     def call(self, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
         """Status, headers and body that the application answers."""
@@ -145,23 +162,24 @@ class Shell:
         return int(started[0][:3]), started[1], content
 
 
-def make_environ(scope: Any, headers: list[tuple[str, str]], body: bytes) -> dict[str, Any]:
-    """A request as WSGI has it (PEP 3333); the body's length is what was read, unless it says so.
+def make_environ(scope: Any, headers: list[tuple[str, str]]) -> dict[str, Any]:
+    """A request as WSGI has it (PEP 3333), without its body.
 
-    Granian has undone the percent signs of the path already.
+    Granian has undone the percent signs of the path already, and refused a length that is none.
     """
     host, _, port = scope.server.rpartition(":")
     environ = {
         "REQUEST_METHOD": scope.method, "SCRIPT_NAME": "", "QUERY_STRING": scope.query_string,
         "PATH_INFO": scope.path.encode().decode("latin-1"), "SERVER_NAME": host,
         "SERVER_PORT": port, "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
-        "REMOTE_ADDR": scope.client.rpartition(":")[0], "CONTENT_LENGTH": str(len(body)),
+        "REMOTE_ADDR": scope.client.rpartition(":")[0], "CONTENT_LENGTH": "0",
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scope.scheme, "wsgi.input": io.BytesIO(body), "wsgi.errors": sys.stderr,
+        "wsgi.url_scheme": scope.scheme, "wsgi.input": io.BytesIO(), "wsgi.errors": sys.stderr,
         "wsgi.multithread": False, "wsgi.multiprocess": True, "wsgi.run_once": False}
     for name, value in headers:
         if "_" not in name:  # it would pass for the one with a dash
             key = name.upper().replace("-", "_")
             environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value
-    environ.pop("HTTP_TRANSFER_ENCODING", None)  # the whole body is there
+    # Python refuses to read 5,000 digits, all of them zeros too
+    environ["CONTENT_LENGTH"] = environ["CONTENT_LENGTH"].lstrip("0")[:19] or "0"
     return environ

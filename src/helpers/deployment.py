@@ -9,9 +9,11 @@ all workers end on one version, those that start later too, and no request waits
 import fcntl
 import json
 import os
+import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from mlmonkey.errors import UserError
 from mlmonkey.files import write_text
@@ -26,6 +28,7 @@ if TYPE_CHECKING:  # the master must not import what a fork would break
     from src.helpers.endpoint_log import Log
 
 MOST_TRIES = 3  # a version that ends the worker that loads it is not tried for ever
+PAUSE = 10  # seconds until another worker tries what one could not load, a second of work
 
 
 class Deployment:
@@ -42,6 +45,7 @@ class Deployment:
                  make_app: "Callable[[list[LoadedModel], Log], Flask]") -> None:
         self.store, self.pinned, self.folder, self.make_app = store, pinned, folder, make_app
         self.state, self.asked = folder / "versions.json", folder / "asked"
+        self.answered = folder / "answered"
         self.write(dict(chosen), [None, None])  # so that workers look at once
 
     def hang_up(self) -> None:
@@ -52,15 +56,35 @@ class Deployment:
         """Load the models in this worker and make the application.
 
         Raises:
-            UserError: when a model is refused.
+            UserError: when a model is refused, and no worker has loaded what is served yet: this
+                ends the endpoint. Later only this worker ends.
         """
         from src.helpers.endpoint_log import Log
         state = self.read()
-        self.handled, self.log = state["signs"], Log()
-        models = [self.load_checked(ModelId(*each)) for each in state["versions"].items()]
-        app = self.make_app(models, self.log)
+        self.handled, self.failures, self.log = state["signs"], 0, Log()
+        try:
+            models = [self.load_checked(ModelId(*each)) for each in state["versions"].items()]
+            app = self.make_app(models, self.log)
+        except Exception as error:  # src/model/features.py may be half written
+            if self.has_answered():
+                self.end_later(state["versions"], error)
+            raise
         self.endpoint = app.extensions["endpoint"]
+        self.answered.touch()
         return app
+
+    def has_answered(self) -> bool:
+        """Whether a worker of this endpoint has ever loaded its models."""
+        return self.answered.exists()
+
+    def end_later(self, versions: Mapping[str, int], error: Exception) -> NoReturn:
+        """End this worker after a pause; the master starts another one, which imports afresh."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_DFL)  # nothing is in work here
+        self.log.event("refused", models=[str(ModelId(*each)) for each in versions.items()],
+                       reason=reason_of(error), again=PAUSE)
+        time.sleep(PAUSE)
+        os._exit(0)
 
     def load_checked(self, identifier: ModelId) -> "LoadedModel":
         """Load a model, replay its golden rows, and let it answer its example over HTTP once."""
@@ -85,9 +109,9 @@ class Deployment:
                 self.handled = signs
             for identifier in map(ModelId._make, self.read()["versions"].items()):
                 if identifier != self.serving(identifier.name).identifier:
-                    self.serve(self.load_checked(identifier))
+                    self.follow(identifier)
         except Exception as error:  # whatever it was: the endpoint answers on, and looks again
-            self.log.event("fault", reason=traceback_without_cells(error))
+            self.log.event("fault", reason=reason_of(error))
 
     def decide(self, signs: list[Any]) -> None:
         """Load what was chosen, serve it here, and note that it is what all shall serve."""
@@ -107,9 +131,24 @@ class Deployment:
                 self.serve(self.load_checked(wanted))
                 versions[name] = wanted.version
             except Exception as error:  # whatever a model raises that can't be loaded here
-                self.log.event("refused", model=str(wanted or name), reason=str(error),
+                self.log.event("refused", model=str(wanted or name), reason=reason_of(error),
                                answers=str(ModelId(name, versions[name])))
         self.write(versions, signs)
+
+    def follow(self, identifier: ModelId) -> None:
+        """Serve what another worker decided on; who can't ends, for a new worker's memory is empty.
+
+        Raises:
+            Exception: whatever a model raises that can't be loaded here.
+        """
+        try:
+            self.serve(self.load_checked(identifier))
+            self.failures = 0
+        except Exception:
+            self.failures += 1
+            if self.failures == MOST_TRIES:
+                os.kill(os.getpid(), signal.SIGTERM)
+            raise
 
     def wanted(self, name: str, asked: bool) -> ModelId:
         """The version of this name to serve: the promoted one; when asked, the newest otherwise."""
@@ -156,6 +195,11 @@ class Deployment:
         """Share this."""
         write_text(self.state, json.dumps({"versions": versions, "signs": signs, "tried": tried,
                                            "tries": tries}))
+
+
+def reason_of(error: Exception) -> str:
+    """What the log says: our own words of a refusal, else where it was and never with what."""
+    return str(error) if isinstance(error, UserError) else traceback_without_cells(error)
 
 
 def inputs(metadata: Mapping[str, Any]) -> dict[str, str]:
