@@ -10,12 +10,14 @@ import csv
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
 from mlmonkey.errors import UserError
+from src.etl.asking import Ambiguous
 from src.etl.detect import Reading
 from src.etl.records import Dialect, Lines, Record, read_records
 from src.etl.repair import Columns
@@ -68,6 +70,7 @@ class Source:
     mended: bool = False
     rejects: Path | None = None
     longest: int = 0  # bytes of a mended record
+    proven: bool = True  # else whoever reads all of it must find `account.records` records
 
     def sql(self) -> str:
         """An SQL table of all records in order; REASON is NULL for those that could be read.
@@ -86,13 +89,15 @@ class Source:
 
 
 def open_source(connection: Any, path: Path, reading: Reading, workspace: Path,
-                write_reject: Callable[[str], str] = str) -> Source:
+                write_reject: Callable[[str], str] = str, trust: bool = False) -> Source:
     """Account for every record of a file and return what DuckDB can read strictly.
 
     Args:
         connection: a DuckDB connection.
         workspace: a folder for a mended copy, kept as long as the source is read.
         write_reject: what is kept of a rejected record's raw text.
+        trust: take a file whose lines and delimiters add up as clean; DuckDB, which is still to
+            read it, can only refute that: see `proving`.
     """
     connection.execute("SET TimeZone = 'UTC'")  # moments with a zone must not depend on the machine
     if reading["format"] == "parquet":
@@ -101,10 +106,26 @@ def open_source(connection: Any, path: Path, reading: Reading, workspace: Path,
         from src.etl.json_lines import open_json_lines
         return open_json_lines(path, reading, workspace, write_reject)
     if _may_be_clean(reading):
-        source = _open_clean(connection, path, reading)
+        source = _open_clean(connection, path, reading, trust)
         if source is not None:
             return source
     return _mend(path, reading, workspace, write_reject)
+
+
+class Unproven(Exception):
+    """A file that was taken as clean may not be: open it again without trust."""
+
+
+@contextmanager
+def proving(source: Source) -> Iterator[None]:
+    """Blame a source that isn't proven for whatever goes wrong with its rows."""
+    import duckdb
+    try:
+        yield
+    except (duckdb.Error, Ambiguous) as error:
+        if source.proven:
+            raise
+        raise Unproven from error
 
 
 def quoted(text: str) -> str:
@@ -165,13 +186,21 @@ def _may_be_clean(reading: Reading) -> bool:
             reading["skip_separator_lines"] or reading["careful"])
 
 
-def _open_clean(connection: Any, path: Path, reading: Reading) -> Source | None:
+def _open_clean(connection: Any, path: Path, reading: Reading, trust: bool) -> Source | None:
     """The file itself when it is in order; None when a line or a delimiter doesn't add up."""
     import duckdb
     names, mark = reading["columns"], reading["delimiter"]
     found = _count_bytes(path, mark.encode(), reading["quote"].encode())
     if found.returns or found.broken:
         return None
+    header = int(reading["header"])
+    if trust and not found.torn:
+        blank = found.blank if len(names) > 1 else 0
+        count = found.lines - header - blank
+        if (len(names) - 1) * (count + header) + found.inside != found.marks:
+            return None
+        account = Account(lines=found.lines, header=header, blank=blank, records=count, read=count)
+        return Source(path, reading, account, proven=False)
     inner = [_occurrences(names, text) if found.torn else "0" for text in ("\n", mark)]
     inner.append(_most_in_lines(names, mark) if found.torn else "0")
     table = csv_sql(path, names, mark, reading["header"], _line_end(path), sign=reading["quote"])
@@ -182,7 +211,6 @@ def _open_clean(connection: Any, path: Path, reading: Reading) -> Source | None:
         return None
     if len(names) > 1 and most >= len(names) - 1:
         return None  # records between two stray quotes? the slow way tells
-    header = int(reading["header"])
     blank = found.blank if len(names) > 1 else 0  # in a single column a missing value
     if blank and continued:
         return None  # blank lines inside quotes or between records? the slow way tells
@@ -233,15 +261,17 @@ def _count_bytes(path: Path, mark: bytes, sign: bytes) -> _Bytes:
             piece += file.readline()
             count.broken = count.broken or not piece.isascii() and not _is_text(piece)
             signs = np.frombuffer(piece, dtype=np.uint8)  # there are many: quicker than bytes.count
-            count.lines += int(np.count_nonzero(signs == ord("\n")))
-            if b"\n\n" in piece or b"\n\r\n" in piece or piece.startswith((b"\n", b"\r\n")):
+            ends, returns = signs == ord("\n"), b"\r" in piece and piece.count(b"\r")
+            count.lines += int(np.count_nonzero(ends))
+            if piece.startswith((b"\n", b"\r\n")) or (ends[1:] & ends[:-1]).any() or \
+                    returns and b"\n\r\n" in piece:
                 count.blank += len(re.findall(rb"\n(?=\r?\n)", b"\n" + piece))
             count.marks += int(np.count_nonzero(signs == ord(mark)))
             if sign and not count.torn and len(parts := piece.split(sign)) > 1:
                 between = b"".join(parts[1::2])
                 count.inside += between.count(mark)
                 count.torn = len(parts) % 2 == 0 or b"\n" in between
-            if returns := piece.count(b"\r"):
+            if returns:
                 count.returns += returns - piece.count(b"\r\n")
             last = piece[-1:]
     count.lines += last != b"\n"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from src.etl.account import identifier
+from src.etl.account import identifier, quoted
 from src.etl.asking import Ambiguous
 from src.etl.detect import Reading
 from src.etl.rules import BY_NAME, COMMAS, RULES, TEXT, twin_of
@@ -17,6 +17,7 @@ from src.etl.rules import BY_NAME, COMMAS, RULES, TEXT, twin_of
 SAMPLE_CELLS = 100_000  # where each rule is tried first; the whole column only decides about few
 FIRST_ROWS = 100  # at least
 WIDE = 200  # columns: with more, to plan what is quick for a cell costs more than it saves
+FEW = 50
 BLANKS = " \t\u00a0"
 # what one look at a cell reads, without blanks, words for missing and all that a rule allows
 USUAL = {
@@ -26,8 +27,9 @@ USUAL = {
               "'-?(0|[1-9][0-9]*)([.][0-9]+)?') THEN TRY_CAST({t} AS DOUBLE) END",
     "true or false": "CASE {t} WHEN 'true' THEN true WHEN 'false' THEN false END",
 } | dict.fromkeys(("date, year-month-day", "date and time"), (
-    "CASE WHEN strlen({t}) = 10 AND CAST(TRY_CAST({t} AS DATE) AS VARCHAR) = {t} OR "
-    "strlen({t}) = 19 AND CAST(TRY_CAST({t} AS TIMESTAMP) AS VARCHAR) = {t} "
+    "CASE WHEN strlen({t}) = 10 AND CAST(TRY_CAST({t} AS DATE) AS VARCHAR) = {t} "
+    "THEN CAST(TRY_CAST({t} AS DATE) AS TIMESTAMP) "
+    "WHEN strlen({t}) = 19 AND CAST(TRY_CAST({t} AS TIMESTAMP) AS VARCHAR) = {t} "
     "THEN TRY_CAST({t} AS TIMESTAMP) END"))
 TYPES = {"integer": "DOUBLE", "number": "DOUBLE", "boolean": "BOOLEAN", "date": "TIMESTAMP",
          "text": "VARCHAR"}
@@ -52,9 +54,11 @@ def cells_sql(table: str, names: Sequence[str], reading: Reading,
                 if len(names) <= WIDE else f"regexp_matches({cell}, '^[{BLANKS}]|[{BLANKS}]$')")
         trimmed.append(f"CASE {waits}WHEN {ends} THEN trim({cell}, '{BLANKS}') ELSE {cell} END "
                        f"AS {cell}")
+        # one by one they are compared quicker than a pattern is, and planned slower
+        missing = (" OR ".join(f"{cell} = {quoted(word)}" for word in reading["missing"])
+                   if len(names) <= FEW else f"regexp_full_match({cell}, '{words}')")
         known.append(f"CASE {waits}WHEN strlen({cell}) > {longest} THEN {cell} "
-                     f"WHEN regexp_full_match({cell}, '{words}') THEN NULL ELSE {cell} END "
-                     f"AS {cell}")
+                     f"WHEN {missing} THEN NULL ELSE {cell} END AS {cell}")
     return (f"(SELECT * REPLACE ({', '.join(known)}) FROM "
             f"(SELECT * REPLACE ({', '.join(trimmed)}) FROM {table}))")
 

@@ -88,9 +88,19 @@ def main(config: Config) -> None:
 
 def generate(raw: Path, key: str, config: Config, show: Callable[[str], None]) -> dict[str, Any]:
     """Run all steps for one raw file and return the profile; `show` is told each step."""
+    from src.etl.account import Unproven
+    try:
+        return run_steps(raw, key, config, show, trust=True)
+    except Unproven:
+        return run_steps(raw, key, config, show, trust=False)
+
+
+def run_steps(raw: Path, key: str, config: Config, show: Callable[[str], None],
+              trust: bool) -> dict[str, Any]:
+    """The steps of generate; `trust` is that of open_source."""
     import duckdb
 
-    from src.etl.account import REASON, identifier, open_source, parquet_sql
+    from src.etl.account import REASON, identifier, open_source, parquet_sql, proving
     from src.etl.convert import choose_rules
     from src.etl.detect import check_beginning, detect_reading, scan
     from src.etl.profile import profile_columns
@@ -117,7 +127,7 @@ def generate(raw: Path, key: str, config: Config, show: Callable[[str], None]) -
         reading |= {"part": plain.part} if plain.part else {}
         begin("account for every record")
         source = open_source(connection, plain.path, reading, workspace,
-                             escape if config.escape else str)
+                             escape if config.escape else str, trust)
         reading = source.reading
         check_columns(raw, reading["columns"], config.private)
         check_rejects(raw, key, source, config.max_rejects)
@@ -127,7 +137,7 @@ def generate(raw: Path, key: str, config: Config, show: Callable[[str], None]) -
             readable = f"(FROM {source.sql()} WHERE {identifier(REASON)} IS NULL)"
             choose = partial(choose_rules, connection, readable, reading["columns"], reading,
                              config.decimal, config.dates)
-            with asking(raw, config):
+            with asking(raw, config), proving(source):
                 rules = choose(trust=True)
         content = {
             "dataset_version": 1, "key": key,
@@ -139,12 +149,12 @@ def generate(raw: Path, key: str, config: Config, show: Callable[[str], None]) -
             "stage": dataset_record(raw, sha256, config)}
         with new_files(key, source) as (staged, transformed, *rejected, profile):
             begin("stage")
-            try:
-                rows = stage_rows(connection, source, rules, staged)
-            except Misfit:
-                with asking(raw, config):
+            with asking(raw, config), proving(source):
+                try:
+                    rows = stage_rows(connection, source, rules, staged)
+                except Misfit:
                     content["rules"] = rules = choose()
-                rows = stage_rows(connection, source, rules, staged)
+                    rows = stage_rows(connection, source, rules, staged)
             check_unchanged(raw, seen)
             content["staging"] = describe(staged, staging / f"{key}.parquet", rows)
             begin("transform")

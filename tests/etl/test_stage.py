@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from mlmonkey.errors import UserError
 from src.etl import convert
-from src.etl.account import REASON
+from src.etl.account import REASON, Unproven, open_source, proving
 from src.etl.convert import cells_sql, checked_value_sql, choose_rules
-from src.etl.detect import MISSING_WORDS
+from src.etl.detect import MISSING_WORDS, detect_reading, scan
 from src.etl.stage import Misfit, stage_rows
 
 CELLS = st.sampled_from([
@@ -27,6 +27,8 @@ CELLS = st.sampled_from([
 
 class Texts:
     """A column of texts in memory, in a source's place."""
+
+    proven = True
 
     def __init__(self, connection: Any, texts: Sequence[str | None], words: Sequence[str]) -> None:
         connection.register("texts", pd.DataFrame({"n": range(len(texts)), "a": list(texts)}))
@@ -82,3 +84,26 @@ def test_a_value_beyond_the_sample_refutes_a_rule(connection: Any, tmp_path: Pat
     assert rules == {"a": "integer"}
     with pytest.raises(Misfit):
         stage_rows(connection, source, rules, tmp_path / "a.parquet")
+
+
+def test_duckdb_refutes_what_only_adds_up(connection: Any, tmp_path: Path) -> None:
+    path = tmp_path / "odd.csv"
+    path.write_text("a,b\n" + 9 * "1,2\n" + "1,2,3\n4\n" + 9 * "1,2\n")
+    reading = detect_reading(path, scan(path), "comma", header="yes")
+    source = open_source(connection, path, reading, tmp_path / "work", trust=True)
+    assert not source.proven
+    with pytest.raises(Unproven), proving(source):
+        stage_rows(connection, source, {}, tmp_path / "staged.parquet")
+    assert open_source(connection, path, reading, tmp_path / "work").mended
+
+
+def test_records_that_staging_does_not_find_are_not_counted(connection: Any,
+                                                            tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n1,2\n3,4\n")
+    source = open_source(connection, path, detect_reading(path, scan(path)), tmp_path / "work",
+                         trust=True)
+    assert not source.proven and source.account.records == 2
+    path.write_text("a,b\n1,2\n3,4\n5,6\n")
+    with pytest.raises(Unproven):
+        stage_rows(connection, source, {}, tmp_path / "staged.parquet")
