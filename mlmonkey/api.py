@@ -28,7 +28,7 @@ from mlmonkey.endpoint import Endpoint
 from mlmonkey.question import (is_csv, read_body, read_csv_body, read_options, read_question,
                                wants_csv)
 from mlmonkey.replies import answer_errors, as_csv, as_json
-from mlmonkey.shortcut import Shortcut
+from mlmonkey.shortcut import WRONG, Shortcut
 from mlmonkey.store import LoadedModel
 
 MAX_BYTES = 16 * 2**20  # of one body, read into memory whole
@@ -83,11 +83,13 @@ def predict(endpoint: Endpoint) -> Response:
     """
     began = time.perf_counter()
     environ, served, most = request.environ, endpoint.require(), endpoint.limits["max_rows"]
+    if WRONG in environ:
+        raise environ[WRONG]
     if is_csv(environ):
         asked = read_options({}, [], request.args)
         rows, ignored = read_csv(*read_csv_body(), served.model.metadata, most)
     else:
-        asked = read_question(read_body(environ, endpoint.limits["max_bytes"]), most, request.args)
+        asked = read_question(read_body(environ, endpoint.limits), most, request.args)
         rows, ignored = served.reader.read(asked.rows)
     answer = ask(endpoint, served, asked, rows, ignored)
     if wants_csv(environ):

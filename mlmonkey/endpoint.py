@@ -59,7 +59,13 @@ class Endpoint:
         return list(self._served)
 
     def first(self) -> Served:
-        """What answers who names none; raises StopIteration before any does."""
+        """What answers who names none.
+
+        Raises:
+            Problem: 503 before any does.
+        """
+        if not self._served:
+            raise Problem(503, "the model is not loaded yet; ask again in a moment")
         return next(iter(self._served.values()))
 
     def require(self, name: str | None = None) -> Served:
@@ -68,13 +74,11 @@ class Endpoint:
         Raises:
             Problem: 404 for a name that isn't served, 503 before any is.
         """
-        served = self._served
-        if not served:
-            raise Problem(503, "the model is not loaded yet; ask again in a moment")
+        served, first = self._served, self.first()
         if name is None and request.query_string:
             name = request.args.get("model")
         if name is None:
-            return next(iter(served.values()))
+            return first
         if name not in served:
             secret = self.open is not None and request.path in self.open  # asked without a token
             more = {} if secret else {"expected": "one of: " + ", ".join(served),

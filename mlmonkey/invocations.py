@@ -61,7 +61,7 @@ def invoke(endpoint: Endpoint) -> Response:
         rows, ignored = read_csv(*read_csv_body(), served.model.metadata, most)
     else:
         check_is_json()
-        body = read_python_json(read_bytes(request.environ, endpoint.limits["max_bytes"]))
+        body = read_python_json(read_bytes(request.environ, endpoint.limits["max_bytes"]), most)
         rows, ignored = served.reader.read(read_rows(body, most))
     found = endpoint.predict(served, rows, ignored)
     return as_json({"predictions": found.labels.tolist()})

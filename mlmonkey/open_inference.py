@@ -93,7 +93,7 @@ def infer(endpoint: Endpoint, name: str, version: str | None = None) -> Response
     """Answer tensors with tensors."""
     served = find(endpoint, name, version)
     model = served.model
-    question, binary = read_request(endpoint.limits["max_bytes"])
+    question, binary = read_request(endpoint.limits)
     wanted = read_outputs(question, model.classes)
     rows, ignored = make_rows(read_tensors(question["inputs"], binary), model.metadata["schema"],
                               endpoint.limits["max_rows"])
@@ -120,7 +120,7 @@ def infer(endpoint: Endpoint, name: str, version: str | None = None) -> Response
                     headers={HEADER: str(len(head))})
 
 
-def read_request(limit: int) -> tuple[dict[str, Any], memoryview]:
+def read_request(limits: Mapping[str, int]) -> tuple[dict[str, Any], memoryview]:
     """The JSON of a request, its outer form checked, and the bytes behind it.
 
     Raises:
@@ -129,11 +129,11 @@ def read_request(limit: int) -> tuple[dict[str, Any], memoryview]:
     if request.mimetype not in ("", "application/json", "application/octet-stream"):
         raise Problem(415, f"the content is {short(request.mimetype)}, expected application/json, "
                       "or application/octet-stream with binary tensors")
-    content, said = read_content(limit), request.headers.get(HEADER)
+    content, said = read_content(limits["max_bytes"]), request.headers.get(HEADER)
     require(said is None or re.fullmatch("[0-9]{1,12}", said) and int(said) <= len(content),
             f"{HEADER} is {{}}; the body has {{}} bytes", said, len(content))
     length = len(content) if said is None else int(said)
-    question = read_python_json(content[:length])
+    question = read_python_json(content[:length], limits["max_rows"])
     require(isinstance(question, dict), "the JSON is no object")
     require(isinstance(question.get("id") or "", str), '"id" is no text')
     for part in (question, *check_named(question, "inputs"), *check_named(question, "outputs")):

@@ -82,6 +82,11 @@ def cases(record: dict[str, Any]) -> dict[str, Case]:
         "UTF-16": post(good.decode().encode("utf-16"), BAD),
         "latin-1": post(b'{"features": {"gr\xf6\xdfe": 1}}', BAD),
         "a byte order mark": post(b"\xef\xbb\xbf" + good, BAD),
+        "3 million lists": post(good[:-1] + b', "x": [' + b",".join([b"[[]]"] * 3_300_000) + b"]}",
+                                LARGE),
+        "a body that broke off": Case([b"POST /predict HTTP/1.1\r\nHost: x\r\n" + JSON.encode()
+                                       + b"\r\nContent-Length: 9999\r\n\r\n" + good],
+                                      (BAD, CLOSED), ends=True),
         "zeros": post(b"\0" * 1000, BAD), "two documents": post(good * 2, BAD),
         "cut short": post(good[:-3], BAD), "no body": post(b"", BAD),
         **{f"content {kind[14:] or 'of no type'}": post(good, KIND, kind=kind) for kind in (
@@ -118,6 +123,8 @@ def cases(record: dict[str, Any]) -> dict[str, Case]:
                                     "Content-Length: -5"),
         "a length of 30 digits": head("POST /predict HTTP/1.1", "Host: x", JSON,
                                       "Content-Length: " + "9" * 30),
+        "a length of 5,000 zeros": head("POST /predict HTTP/1.1", "Host: x", JSON,
+                                        "Content-Length: " + "0" * 5000 + str(len(good))),
         "a length in words": head("POST /predict HTTP/1.1", "Host: x", JSON,
                                   "Content-Length: five"),
         "two lengths": head("POST /predict HTTP/1.1", "Host: x", JSON,

@@ -3,6 +3,7 @@
 import base64
 import copy
 import dataclasses
+import gc
 import hashlib
 import json
 import re
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
@@ -230,6 +232,48 @@ def test_compressed_bodies_are_refused(iris: FlaskClient) -> None:
     answer = iris.post("/predict", data=question(), content_type=JSON,
                        headers={"Content-Encoding": "gzip"})
     assert "gzip" in assert_problem(answer, 415)["detail"]
+
+
+@pytest.mark.parametrize(("body", "kind"), [
+    (question(), JSON), (question(), JSON + "; charset=utf-8"),
+    (",".join([*RECORD]).encode() + b"\n5.8,3,4.35,1.3\n5.8,3,4.35,1", "text/csv")])
+def test_a_body_that_broke_off_is_refused(iris: FlaskClient, body: bytes, kind: str) -> None:
+    """It may read as a whole one: half a CSV is one, too."""
+    answer = iris.post("/predict", data=body, content_type=kind,
+                       environ_overrides={"CONTENT_LENGTH": "9999"})
+    assert f"broke off after {len(body)} of 9,999" in assert_problem(answer, 400)["detail"]
+
+
+@pytest.mark.parametrize(("length", "status"), [("0" * 5_000 + "{}", 200), ("9" * 5_000, 413)])
+def test_a_length_of_many_digits_is_a_number(iris: FlaskClient, length: str, status: int) -> None:
+    """int() refuses more than 4,300 digits."""
+    answer = iris.post("/predict", data=question(), content_type=JSON, environ_overrides={
+        "CONTENT_LENGTH": length.format(len(question()))})
+    assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize(("path", "status"), [
+    ("/predict", 413), ("/predict?unusual=false", 413), ("/invocations", 413),
+    ("/v2/models/iris/infer", 413)])
+@pytest.mark.parametrize("nested", ["[]", "{}", "[[]]", '{"a":{}}'])
+def test_lists_without_end_are_not_even_read(models: dict[str, LoadedModel], path: str,
+                                             status: int, nested: str) -> None:
+    client = create_app(models["iris"], RELEASE, max_rows=50).test_client()
+    body = ('{"features": [1, 2, 3, 4], "x": [' + ",".join([nested] * 150_000) + "]}").encode()
+    answer = client.post(path, data=body, content_type=JSON)
+    assert answer.status_code == status and "101,000 opening brackets" in answer.text
+    assert gc.isenabled()
+
+
+def test_a_large_body_is_parsed_once_and_let_go(models: dict[str, LoadedModel],
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    client, parsed = create_app(models["iris"], RELEASE).test_client(), []
+    monkeypatch.setattr(orjson, "loads", lambda content, loads=orjson.loads: (
+        parsed.append(len(content)), loads(content))[1])
+    body = json.dumps({"features": [ROW] * 9_999 + [[*ROW[:3], "x"]]}).encode()
+    problem = assert_problem(client.post("/predict", data=body, content_type=JSON), 422)
+    assert (problem["row"], problem["value"]) == (9_999, "x") and parsed == [len(body)]
+    assert gc.isenabled()
 
 
 def test_a_number_has_no_probabilities(models: dict[str, LoadedModel],

@@ -289,7 +289,7 @@ def test_no_model_yet_and_a_fault_of_our_own(models: dict[str, LoadedModel],
     lambda inner: st.lists(inner) | st.dictionaries(st.text('Na"\\'), inner)))
 def test_nan_is_read_outside_texts_alone(value: Any) -> None:
     for text in (json.dumps(value), json.dumps(value, ensure_ascii=False)):
-        assert read_python_json(text.encode()) == orjson.loads(orjson.dumps(value))
+        assert read_python_json(text.encode(), 1) == orjson.loads(orjson.dumps(value))
 
 
 VALUES = st.recursive(
