@@ -45,6 +45,7 @@ from src.settings import environment_value, load_settings
 # each has serve(listener, workers, timeout, load, ready)
 SERVERS = {"gunicorn": "src.helpers.gunicorn_server", "granian": "src.extras.granian_server"}
 HELD = "held"  # a file in the folder that the processes share, locked while one of them lives
+READ_WITHIN = 30  # seconds in which a client must go on reading its answer, else it is cut off
 USUAL = {80: "a web server", 443: "a web server", 5000: "AirPlay Receiver on macOS",
          8000: "another development server", 8080: "another development server", 8888: "Jupyter"}
 
@@ -211,9 +212,13 @@ def listen(host: str, port: int, model: Sequence[str] = ()) -> socket.socket:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         family, *_, (address, *_) = min(found, key=lambda each: each[0] != socket.AF_INET)
-        return socket.create_server((str(address), port), family=family, backlog=2048)
+        listener = socket.create_server((str(address), port), family=family, backlog=2048)
     except (OSError, UnicodeError) as error:
         number = getattr(error, "errno", None)
+    else:
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; each accepted line has it too
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * READ_WITHIN)
+        return listener
     if number == errno.EADDRINUSE:
         usual = f" (there usually sits {USUAL[port]})" if port in USUAL else ""
         raise UserError(f"port {port} is occupied{usual}; take a free one: "

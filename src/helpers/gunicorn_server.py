@@ -183,7 +183,12 @@ def keep_up(deployment: Deployment) -> None:
 
 
 def tell_no_request(record: LogRecord) -> bool:
-    """gunicorn quotes the line of a request that it can't read, which may hold anything."""
+    """gunicorn quotes the line of a request that it can't read, which may hold anything.
+
+    A client that was cut off because it did not read is nothing to tell.
+    """
+    if record.exc_info and isinstance(record.exc_info[1], TimeoutError):
+        return False
     record.msg, record.args = without_quotes(record.getMessage()), None
     if record.exc_info and record.exc_info[1]:
         record.msg += "\n" + traceback_without_cells(record.exc_info[1])
