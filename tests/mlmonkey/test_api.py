@@ -202,7 +202,7 @@ def test_unusual_numbers_are_answered(iris: FlaskClient, number: str) -> None:
 
 
 def test_a_problem_names_row_column_value_and_what_was_expected(iris: FlaskClient) -> None:
-    body = {"features": [RECORD, RECORD | {"petal_width": "wide"}]}
+    body = {"features": [RECORD.copy(), RECORD | {"petal_width": "wide"}]}
     problem = assert_problem(iris.post("/predict", json=body), 422)
     assert (problem["row"], problem["column"], problem["value"], problem["expected"]) == (
         1, "petal_width", "wide", "a number")
