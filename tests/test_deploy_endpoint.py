@@ -20,6 +20,7 @@ import pytest
 from benchmarks.endpoint.hostile import cases, send
 import tritonclient.http
 from conftest import Run, assert_refused, edit_sealed, run_in
+from src.deploy_endpoint import READ_WITHIN, listen
 from tests.serving import BOTH, LOCAL, STAGE, Server, serving, until
 
 from src.deploy_endpoint import cores
@@ -347,6 +348,14 @@ def test_an_occupied_ports_advice_keeps_the_model(trained: Path, run_stage: Run)
             done = run_stage(trained, "deploy-endpoint", "--host", "127.0.0.1", "--port", port,
                              *words, check=False)
             assert_refused(done, f"port {port} is occupied", f'ARGS="{" ".join(words)} --port ')
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux has it")
+def test_a_line_has_the_limit_for_who_reads_nothing() -> None:
+    with listen("127.0.0.1", 0) as listener, \
+            socket.create_connection(listener.getsockname()), listener.accept()[0] as line:
+        found = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+    assert found == 1000 * READ_WITHIN
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "a..b", ""])
