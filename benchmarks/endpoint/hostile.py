@@ -39,6 +39,7 @@ def cases(record: dict[str, Any]) -> dict[str, Case]:
     """
     good = json.dumps({"features": record}).encode()
     names, values = list(record), list(record.values())
+    line = ",".join("" if each is None else str(each) for each in values).encode() + b"\n"
 
     def post(body: bytes, *right: int, kind: str = JSON, path: str = "/predict") -> Case:
         head = [f"POST {path} HTTP/1.1", "Host: x", kind, f"Content-Length: {len(body)}"]
@@ -121,6 +122,9 @@ def cases(record: dict[str, Any]) -> dict[str, Case]:
                                     "Content-Length: -5"),
         "a length of 30 digits": head("POST /predict HTTP/1.1", "Host: x", JSON,
                                       "Content-Length: " + "9" * 30),
+        "a CSV in chunks that breaks off": Case(
+            [CHUNKED.replace(b"application/json", b"text/csv; header=absent"),
+             b"%x\r\n" % len(line) + line + b"\r\n"], (BAD, CLOSED), ends=True),
         "a length of 5,000 zeros": head("POST /predict HTTP/1.1", "Host: x", JSON,
                                         "Content-Length: " + "0" * 5000 + str(len(good))),
         "a length in words": head("POST /predict HTTP/1.1", "Host: x", JSON,
