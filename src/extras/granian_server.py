@@ -116,28 +116,31 @@ class Shell:
         """Answer one request."""
         began = time.perf_counter()
         environ = make_environ(scope, scope.headers.items()) | {"endpoint.began": began}
-        late = False
+        whole = False
         if self.app.wsgi_app.may_ask(environ):  # 16 MB of anybody else would only fill the memory
             try:
-                await self.read_body(environ, protocol)
+                whole = await self.read_body(environ, protocol)
             except TimeoutError:
-                late, environ["endpoint.late"] = True, self.timeout
+                environ["endpoint.late"] = self.timeout
         status, answered, content = self.call(environ)
-        if late:
+        if not whole:
             answered.append(("Connection", "close"))
         protocol.response_bytes(status, [(name.lower(), value) for name, value in answered],
                                 content)
 
-    async def read_body(self, environ: dict[str, Any], protocol: Any) -> None:
+    async def read_body(self, environ: dict[str, Any], protocol: Any) -> bool:
         """Give the application the body; of one that is too large as much as it needs to refuse it.
+
+        Returns whether all of it was read: else the line must not be used again.
 
         Granian ends a body that broke off like a whole one, but for an empty part more, as it also
         gives for fields after the last chunk: these are believed where the headers announce them.
         """
         in_chunks = environ.pop("HTTP_TRANSFER_ENCODING", None) is not None
-        if int(environ["CONTENT_LENGTH"]) > self.most or not (
-                in_chunks or environ["CONTENT_LENGTH"] != "0"):
-            return
+        if int(environ["CONTENT_LENGTH"]) > self.most:
+            return False
+        if not in_chunks and environ["CONTENT_LENGTH"] == "0":
+            return True
         parts, size, empty = [], 0, 0
         async with asyncio.timeout(self.timeout):
             async for part in protocol:
@@ -150,6 +153,7 @@ class Shell:
         if in_chunks:
             broke_off = empty > 1 and "HTTP_TRAILER" not in environ
             environ["CONTENT_LENGTH"] = str(size + broke_off)  # less than stated is refused
+        return size <= self.most
 
     def call(self, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
         """Status, headers and body that the application answers."""
