@@ -119,9 +119,9 @@ def own_paths(endpoint: Endpoint, served: Served,
             {"text/html": {"schema": {"type": "string"}}}, "")}}
     example = served.info["example"]
     sent = {"application/json": {"schema": ref("Question"), "examples": {
-                "records": {"value": {"features": [example]}},
-                "lists": {"value": {"features": [list(example.values())]}}}},
-            "text/csv": {"schema": {"type": "string"}, "example": served.info["example_csv"]}}
+        "records": {"value": {"features": [example]}},
+        "lists": {"value": {"features": [list(example.values())]}}}},
+        "text/csv": {"schema": {"type": "string"}, "example": served.info["example_csv"]}}
     return {
         "/": page("try", "A page to try the model"),
         "/docs": page("docs", "This description as a page"),

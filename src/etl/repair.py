@@ -160,9 +160,9 @@ def _describe(cells: Sequence[str]) -> Column:
     even = len(lengths) == 1 and len(distinct) > 1 and (kind != "number" or min(lengths) > 3)
     return Column(kind, len(there) < len(cells), frozenset(
         shape_of(cell.lstrip("+-") if kind == "number" else cell) for cell in texts), levels,
-                  counts.pop() if len(counts) == 1 else None, lengths.pop() if even else None,
-                  kind == "text" and levels is None and
-                  sum(" " in cell.strip() for cell in texts) > len(texts) / 2)
+        counts.pop() if len(counts) == 1 else None, lengths.pop() if even else None,
+        kind == "text" and levels is None and
+        sum(" " in cell.strip() for cell in texts) > len(texts) / 2)
 
 
 def _decimals(cell: str) -> int:
