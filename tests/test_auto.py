@@ -36,6 +36,7 @@ def test_the_blend_is_told_in_lines_metadata_and_page(blended: Path) -> None:
     assert read_scores(metadata)["hold-out"]["r2"] > 0.8
 
 
+@pytest.mark.slow
 def test_what_was_complete_within_the_budget_is_the_same_without_a_clock(
         blended: Path, run_stage: Run) -> None:
     words = ("--data", "data/raw/cars.csv", "--target", "mpg", "--no-report")

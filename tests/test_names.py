@@ -28,6 +28,7 @@ def paste(project: Path, text: str, start: str) -> str:
     return run_in(project, ["sh", "-c", line]).stdout
 
 
+@pytest.mark.slow
 def test_a_hostile_table_and_an_odd_model_go_all_the_way(project: Path, run_stage: Run) -> None:
     data = put(project, f"{HOSTILE}.csv")
     asked = run_stage(project, "train", "--data", data, "--model", "dummy", check=False)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import Run, assert_refused, clean_environment, read_metadata, write_table
 
+pytestmark = pytest.mark.slow
 QUICK = ("--set", "max_iter=5", "--folds", "2", "--no-report")
 # Python leaves the locale of C for UTF-8 by itself, unless it is told not to.
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}

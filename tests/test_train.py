@@ -96,6 +96,7 @@ def test_options_reach_the_estimator_and_the_metadata(bench: Path, run_stage: Ru
     assert metadata["data"]["rows"]["training"] == 150
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["dummy", "linear", "forest"])
 @pytest.mark.parametrize(("data", "target"), [("penguins", "species"), ("cars", "mpg")])
 def test_every_model_meets_mixed_columns(bench: Path, run_stage: Run, model: str, data: str,
@@ -111,6 +112,7 @@ def test_every_model_meets_mixed_columns(bench: Path, run_stage: Run, model: str
     assert (scores[headline] > base[headline]) == (model != "dummy")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["linear", "forest", "boosting"])
 def test_hard_tables_train(bench: Path, run_stage: Run, model: str) -> None:
     header = ["day", "flag", "constant", "empty", "id", "wide", "n", "few"]

@@ -198,6 +198,7 @@ def test_names_of_files_and_columns_may_hold_anything(place: Path, generate: Gen
     assert not set("[]*?") & set(profile["key"])
 
 
+@pytest.mark.slow
 def test_a_thousand_columns_take_seconds(place: Path, generate: Generate) -> None:
     lines = [",".join(f"c{n}" for n in range(1000))]
     lines += [",".join(("1.5", "x", "7", "")[(n + row) % 2 * 2 + row % 2] for n in range(1000))

@@ -143,6 +143,7 @@ def test_a_workbook(tmp_path: Path) -> None:
         read(path, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_model_of_a_packed_table_scores_other_kinds(project: Path, run_stage: Run) -> None:
     raw = project / "data" / "raw"
     packed = gzip.compress((ROOT / "data/raw/iris.csv").read_bytes())

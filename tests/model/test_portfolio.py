@@ -58,6 +58,7 @@ def test_a_fold_may_leave_few_rows_to_learn_from(known: int, y: np.ndarray) -> N
     assert np.isfinite(model.predict(frame(seed=1))).all()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not() -> None:
     X, y = frame(), np.arange(ROWS) % 2
     first, again, other = (serialize(fitted(X, y, seed=seed), "skops") for seed in (0, 0, 1))
