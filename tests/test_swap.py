@@ -234,9 +234,11 @@ def test_a_worker_that_is_replaced_begins_with_the_version_of_all(
 
 
 @pytest.mark.slow
-def test_a_worker_that_cannot_load_ends_nobody_else(server: tuple[Server, Path]) -> None:
+def test_a_worker_that_cannot_load_ends_nobody_else(server: tuple[Server, Path],
+                                                    run_make: Run) -> None:
     """Its file is away: it is tried again, and the other worker answers."""
     running, project = server
+    come_to_version_2(running, project, run_make)
     form = project / "models" / "iris-v2.form"
     refused = len(events(running, "refused"))
     form.rename(project / "away")
@@ -249,9 +251,11 @@ def test_a_worker_that_cannot_load_ends_nobody_else(server: tuple[Server, Path])
 
 
 @pytest.mark.slow
-def test_a_worker_that_cannot_follow_is_replaced(server: tuple[Server, Path]) -> None:
+def test_a_worker_that_cannot_follow_is_replaced(server: tuple[Server, Path],
+                                                 run_make: Run) -> None:
     """As if another worker had decided on version 3, whose golden rows are wrong."""
-    running, _ = server
+    running, project = server
+    come_to_version_2(running, project, run_make)
     before = running.workers_alive()
     maps = Path(f"/proc/{before[0]}/maps").read_text(encoding="utf-8")
     state = Path(re.findall(r"(/\S+/)counts/counter_", maps)[0]) / "versions.json"
@@ -264,9 +268,17 @@ def test_a_worker_that_cannot_follow_is_replaced(server: tuple[Server, Path]) ->
             for worker in before] == [3, 3]
 
 
+def come_to_version_2(server: Server, project: Path, run_make: Run) -> None:
+    """Also where no test before has brought it there; nothing that workers still look at after."""
+    if ask(server, "POST", "/predict", ROW)[1]["release"]["model_version"] != 2:
+        promote(project, run_make, 2)
+    until_both_answer(server)
+
+
 def until_both_answer(server: Server) -> None:
     def both() -> bool:
-        assert ask(server, "POST", "/predict", ROW)[1]["release"]["model_version"] == 2
+        if ask(server, "POST", "/predict", ROW)[1]["release"]["model_version"] != 2:
+            return False
         return len(server.workers() & set(server.workers_alive())) == 2
     until(both, server.text)
 

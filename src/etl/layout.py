@@ -76,7 +76,7 @@ def find_table(records: Sequence[Record], dialect: Dialect, header: int | None =
                   top if any(row.place < main[0].place for row in rows) else 0, header,
                   below if below is not None else
                   total - (last.line + last.lines - 1) if rest else 0,
-                  width, _join(names, width, dialect), body,
+                  width, _join(names, width), body,
                   _bare_lines(records) and _never_empty(body) if skip_bare is None else skip_bare,
                   others)
 
@@ -346,11 +346,11 @@ def _more_names(rows: Sequence[Sequence[str]], width: int) -> int:
     return count
 
 
-def _join(names: Sequence[Sequence[str]], width: int, dialect: Dialect) -> list[str]:
+def _join(names: Sequence[Sequence[str]], width: int) -> list[str]:
     """One name per column; a group's name holds for the columns behind it, too."""
     joined = [""] * width
     for number, row in enumerate(names):
-        cells = [_without_half(cell.strip(), dialect.quote) for cell in row]
+        cells = [cell.strip() for cell in row]
         if len(cells) > width:  # a delimiter too many between names
             cells = [cell for cell in cells if cell] if len([c for c in cells if c]) == width \
                 else cells[:width]
@@ -361,8 +361,3 @@ def _join(names: Sequence[Sequence[str]], width: int, dialect: Dialect) -> list[
         joined = [f"{one} {other}".strip() if one != other else one
                   for one, other in zip(joined, cells)]
     return joined
-
-
-def _without_half(name: str, quote: str) -> str:
-    """A name without half a pair of quotes at one of its ends."""
-    return name.strip(quote).strip() if quote and name.count(quote) == 1 else name
