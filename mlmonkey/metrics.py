@@ -98,7 +98,7 @@ class Metrics:
     def exposition(self) -> bytes:
         """All that every worker counted, as text."""
         registry = CollectorRegistry()
-        registry.register(self)  # type: ignore[arg-type]
+        registry.register(self)
         return generate_latest(registry)
 
     def collect(self) -> Iterable[Metric]:

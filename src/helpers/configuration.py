@@ -164,7 +164,7 @@ def weak_layers(command: click.Command) -> tuple[dict[str, Any], dict[str, str]]
             if value is None:
                 continue
             place, sources[name] = _place(source, section, name), source
-            if options[name].multiple:  # type: ignore[attr-defined]
+            if options[name].multiple:
                 values[name] = as_words(value, place)
             elif isinstance(value, list | dict):
                 raise UserError(f"{place}: takes one value, not {value}")
