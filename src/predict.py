@@ -157,7 +157,7 @@ def to_parquet(rows: Path, path: Path, types: dict[str, str]) -> None:
     """Give the written rows the types of the input's columns and of the model's answers."""
     import duckdb
 
-    from src.etl.account import csv_sql, identifier, quoted
+    from src.etl.sql import csv_sql, identifier, quoted
     with open(rows, encoding="utf-8", newline="") as file:
         names = next(csv.reader(file))
     values = ", ".join(f"CAST({identifier(name)} AS {types.get(name, 'VARCHAR')}) "

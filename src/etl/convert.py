@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from src.etl.account import identifier, quoted
+from src.etl.sql import identifier, quoted
 from src.etl.asking import Ambiguous
 from src.etl.detect import Reading
 from src.etl.rules import BY_NAME, COMMAS, RULES, TEXT, twin_of

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from src.etl.account import quoted
+from src.etl.sql import quoted
 from src.etl.rules import CURRENCIES
 
 # both patterns mean the same to Python and to DuckDB's RE2

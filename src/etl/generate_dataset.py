@@ -100,7 +100,9 @@ def run_steps(raw: Path, key: str, config: Config, show: Callable[[str], None],
     """The steps of generate; `trust` is that of open_source."""
     import duckdb
 
-    from src.etl.account import REASON, identifier, open_source, parquet_sql, proving
+    from src.etl.account import REASON, proving
+    from src.etl.open_source import open_source
+    from src.etl.sql import identifier, parquet_sql
     from src.etl.convert import choose_rules
     from src.etl.detect import check_beginning, detect_reading, scan
     from src.etl.profile import profile_columns

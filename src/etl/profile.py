@@ -7,7 +7,7 @@ dtype only: no value, quantile or category of theirs is written anywhere.
 from collections.abc import Sequence
 from typing import Any
 
-from src.etl.account import identifier
+from src.etl.sql import identifier
 from src.etl.convert import dtype_of_type
 
 MIN_CATEGORY_COUNT = 5  # rarer values may point at a person, so they are counted, never listed

@@ -12,7 +12,8 @@ from typing import Any
 from mlmonkey.errors import UserError
 from mlmonkey.files import sha256_of
 from mlmonkey.redact import without_cells
-from src.etl.account import REASON, Source, Unproven, identifier, parquet_sql, quoted
+from src.etl.account import REASON, Source, Unproven
+from src.etl.sql import identifier, parquet_sql, quoted
 from src.etl.convert import WIDE, cells_sql, checked_value_sql, plain_sql, usual_value_sql
 from src.settings import relative
 

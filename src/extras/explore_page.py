@@ -12,7 +12,7 @@ import duckdb
 from skrub import TableReport
 
 from mlmonkey.files import write_text
-from src.etl.account import identifier, quoted
+from src.etl.sql import identifier, quoted
 from src.settings import load_settings, locate
 
 ROWS = 50_000  # more take longer and show the same

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from mlmonkey.errors import UserError
-from src.etl.account import identifier
+from src.etl.sql import identifier
 from src.helpers.configuration import nearest
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from mlmonkey.errors import UserError
-from src.etl.account import identifier
+from src.etl.sql import identifier
 from src.etl.detect import check_readable
 from src.helpers.configuration import nearest
 from src.settings import relative

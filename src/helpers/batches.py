@@ -18,8 +18,9 @@ from mlmonkey.files import sha256_of
 from mlmonkey.rows import Rows, rows_from_columns
 from mlmonkey.schema import EXPECTED, Feature
 from mlmonkey.serving import finite
-from src.etl.account import (REASON, ROW_NUMBER, Account, Source, identifier, numbered_sql,
-                             open_source, quoted)
+from src.etl.account import REASON, Account, Source
+from src.etl.open_source import open_source
+from src.etl.sql import ROW_NUMBER, identifier, numbered_sql, quoted
 from src.etl.convert import cells_sql, checked_value_sql, dtype_of_type, parquet_value_sql
 from src.etl.detect import (check_beginning, check_readable, delimiter_word, detect_reading,
                             scan)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.etl.account import identifier
+from src.etl.sql import identifier
 from src.etl.rules import DIGITS
 
 PIECE_BYTES = 1 << 16  # what is made of a piece stays in the processor's cache

@@ -156,7 +156,7 @@ def write_parquet(rows: Path, types: Mapping[str, str], target: Path) -> None:
     """
     import duckdb
 
-    from src.etl.account import identifier, quoted
+    from src.etl.sql import identifier, quoted
     from src.etl.detect import clean_names
     from src.etl.rules import BY_NAME
     names = dict(zip(clean_names(list(types)), types.values(), strict=True))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mlmonkey.errors import UserError
 from mlmonkey.schema import Feature, canonical_frame
-from src.etl.account import ROW_NUMBER, identifier, numbered_sql, parquet_sql
+from src.etl.sql import ROW_NUMBER, identifier, numbered_sql, parquet_sql
 from src.helpers.commands import make_line, typed
 from src.helpers.configuration import Config, nearest
 from src.helpers.datasets import transformed_path

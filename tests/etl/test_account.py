@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlmonkey.errors import UserError
-from src.etl.account import Account, Source, identifier, open_source
+from src.etl.account import Account, Source
+from src.etl.open_source import open_source
+from src.etl.sql import identifier
 from src.etl.detect import DELIMITERS, detect_reading, scan
 
 MARKS = {mark: word for word, mark in DELIMITERS.items()}

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from mlmonkey.errors import UserError
 from src.etl import convert
-from src.etl.account import REASON, Unproven, open_source, proving
+from src.etl.account import REASON, Unproven, proving
+from src.etl.open_source import open_source
 from src.etl.convert import cells_sql, checked_value_sql, choose_rules
 from src.etl.detect import MISSING_WORDS, detect_reading, scan
 from src.etl.stage import Misfit, stage_rows

@@ -16,7 +16,9 @@ from conftest import ROOT, Run, assert_refused, read_metadata
 
 from mlmonkey.errors import UserError
 from src.etl import unpack as packing
-from src.etl.account import REASON, Source, identifier, open_source
+from src.etl.account import REASON, Source
+from src.etl.open_source import open_source
+from src.etl.sql import identifier
 from src.etl.detect import check_beginning, check_readable, detect_reading, scan
 from src.etl.unpack import table_name, unpack
 

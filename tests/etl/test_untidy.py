@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from src.etl.account import Account, open_source
+from src.etl.account import Account
+from src.etl.open_source import open_source
 from src.etl.detect import check_readable, detect_reading, scan
 from src.etl.encodings import guess_encoding, marked_encoding
 from src.etl.records import Dialect, Lines, read_records

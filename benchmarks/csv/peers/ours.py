@@ -8,7 +8,9 @@ import duckdb
 from reading import serve
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
-from src.etl.account import REASON, identifier, open_source  # noqa: E402
+from src.etl.account import REASON  # noqa: E402
+from src.etl.open_source import open_source  # noqa: E402
+from src.etl.sql import identifier  # noqa: E402
 from src.etl.convert import cells_sql, choose_rules, value_sql  # noqa: E402
 from src.etl.detect import check_readable, detect_reading, scan  # noqa: E402
 
