@@ -8,11 +8,9 @@ Writes data/staging/<key>.parquet and <key>.rejects.csv, data/transformed/<key>.
 <key>.json, the profile: all of them at the end, so that until then the former dataset stays.
 """
 
-import math
-import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,24 +19,24 @@ from typing import Any
 import click
 
 from mlmonkey.errors import UserError
-from mlmonkey.files import (PART, Lock, as_json, lock, naming, sha256_of, try_lock, whole_file,
-                            whole_files)
+from mlmonkey.files import PART, as_json, lock, sha256_of
 from mlmonkey.sealed import sealed
+from src.etl.checks import check_columns, check_raw, check_rejects, check_unchanged
+from src.etl.files import LOCK, new_files, work_folder
 from src.etl.formulas import escape, escape_option, treatment
+from src.etl.saying import print_account
 from src.etl.unpack import part_options, table_name, unpack
 from src.helpers.configuration import Config, script
 from src.helpers.datasets import (KEYED_OPTIONS, dataset_is_fresh, dataset_key, find_raw,
-                                  model_store, profile_path, read_profile, transformed_path)
+                                  transformed_path)
 from src.helpers.freshness import dataset_record
 from src.helpers.progress import steps
 from src.helpers.sources import source_of
 from src.settings import load_settings, relative
 
 MEMORY_LIMIT = "1GB"  # of DuckDB; beyond it, it works on disk
-LOCK = ".lock-"  # + key: held while a dataset is made
 STEPS = 6  # of the progress bar
 LAYOUT = ("quote", "quote_escape", "preamble", "footer", "separator_lines")
-SHOWN = 20  # columns whose reading is printed
 
 
 @script("generate_dataset")
@@ -191,136 +189,6 @@ def asking(raw: Path, config: Config) -> Iterator[None]:
         said = ["--data", relative(raw), *option_words(config.block(), KEYED_OPTIONS)]
         raise UserError(error.with_commands(
             lambda words: make_line("generate-dataset", *said, *words))) from None
-
-
-@contextmanager
-def new_files(key: str, source: Any) -> Iterator[list[Path]]:
-    """The files of a dataset, which take their names together when all are written.
-
-    Staging, transformed, what was rejected (when anything was), and the profile, which is last.
-    """
-    staging = load_settings().staging
-    rejects, refused = staging / f"{key}.rejects.csv", staging / f"{key}.refused.csv"
-    with whole_files(staging / f"{key}.parquet", transformed_path(key),
-                     *([rejects] if source.rejects else []), profile_path(key)) as parts:
-        yield parts
-    for outdated in [refused] if source.rejects else [refused, rejects]:
-        outdated.unlink(missing_ok=True)
-
-
-@contextmanager
-def work_folder(path: Path) -> Iterator[Path]:
-    """A folder that ends with the block; those that killed runs left beside it go first."""
-    for other in path.parent.glob(f"{PART}*/"):
-        with open(path.parent / other.name.replace(PART, LOCK, 1), "a") as owner:
-            if other == path or try_lock(owner) is Lock.MINE:
-                shutil.rmtree(other, ignore_errors=True)
-    path.mkdir(parents=True)
-    try:
-        with naming(path):
-            yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def check_raw(raw: Path, key: str, sha256: str, accepted: bool) -> None:
-    """Raw data is immutable once a model was trained on it; before that, a change is said.
-
-    Raises:
-        UserError: when models know this file, and none knows these bytes.
-    """
-    store = model_store()
-    known = {}
-    for identifier, metadata in store.readable():
-        if metadata["data"]["raw"]["path"] == relative(raw):
-            known[metadata["data"]["raw"]["sha256"]] = identifier
-    former = read_profile(key)
-    if not known and former and former["raw"]["sha256"] != sha256:
-        print(f"note: {relative(raw)} changed since its dataset was made; made anew")
-    if not known or sha256 in known:
-        return
-    model = list(known.values())[-1]
-    if not accepted:
-        raise UserError(f"{relative(raw)} changed after {model} was trained on it; raw data stays "
-                        "as it is: save the new table under a new name, or go on with "
-                        "--accept-changed-raw")
-    print(f"note: {relative(raw)} changed after {model} was trained on it; accepted")
-
-
-def check_unchanged(raw: Path, seen: os.stat_result) -> None:
-    """Refuse a raw file that somebody wrote to while it was read."""
-    now = raw.stat()
-    if (now.st_mtime_ns, now.st_size) != (seen.st_mtime_ns, seen.st_size):
-        raise UserError(f"{relative(raw)} changed while it was read; type the command again")
-
-
-def check_columns(raw: Path, columns: Sequence[str], private: Sequence[str]) -> None:
-    """Refuse a private column that is not there: a typo must not make it public."""
-    from src.helpers.configuration import nearest
-    for name in private:
-        if name not in columns:
-            raise UserError(f"--private {name}: {relative(raw)} has no such column"
-                            f"{nearest(name, columns)}")
-
-
-def check_rejects(raw: Path, key: str, source: Any, limit: float) -> None:
-    """Stop when more records are unreadable than allowed, or none is readable.
-
-    Raises:
-        UserError: naming the file in which the unreadable ones are; the former dataset stays.
-    """
-    account = source.account
-    if not account.records:
-        raise UserError(f"{relative(raw)} holds no record, only {account.lines} line(s) of header "
-                        "or blanks; see the reading with --header no")
-    share = account.rejected / account.records
-    if share > limit:
-        refused = load_settings().staging / f"{key}.refused.csv"
-        with whole_file(refused) as temporary:
-            shutil.copyfile(source.rejects, temporary)
-        raise UserError(f"{account.rejected} of {account.records} records of {relative(raw)} can't "
-                        f"be read ({share:.1%}, limit {limit:.1%}); look at {relative(refused)}, "
-                        f"mend the file, or allow it: --max-rejects {math.ceil(share * 100) / 100}")
-
-
-def print_account(profile: dict[str, Any]) -> None:
-    """Say what was read, how, and where it is."""
-    counts, reading = profile["records"], profile["reading"]
-    if reading.get("part"):
-        print(f"reading: {reading['part']} of {profile['raw']['path']}")
-    if reading["format"] != "parquet":
-        header = "header" if reading.get("header") else "no header"
-        form = ("JSON lines" if reading["format"] == "json" else
-                f"{reading['encoding']}, delimiter {reading['delimiter']!r}, {header}")
-        print(f"reading: {form}, {len(reading['columns'])} columns")
-        for note in reading["renamed"][:SHOWN]:
-            print(f"reading: {note}")
-        unusual = {name: rule for name, rule in profile["rules"].items()
-                   if rule not in ("text", "integer", "number")}
-        for name, rule in list(unusual.items())[:SHOWN]:
-            print(f"reading: column {name!r} as {rule}")
-        if len(unusual) > SHOWN:
-            print(f"reading: {len(unusual) - SHOWN} more columns by rules that the profile names")
-    print(f"records: {counts['records']:,} = {counts['read']:,} read + {counts['repaired']:,} "
-          f"repaired + {counts['rejected']:,} rejected; "
-          f"{profile['transformed']['rows']:,} after transform")
-    print(f"dataset: {profile['transformed']['path']}, profile {profile['key']}.json")
-
-
-def describe_layout(reading: dict[str, Any], counts: dict[str, int]) -> list[str]:
-    """What is unusual about a file, and what of it is left out."""
-    quotes = [] if reading["quote"] == '"' else [f"quotes are {reading['quote'] or 'text'}"]
-    if reading["quote_escape"]:
-        quotes.append("a backslash keeps a quote or a delimiter from its meaning")
-    left_out = [f"{counts[part]:,} line(s) {where} the table are left out"
-                for part, where in (("preamble", "above"), ("footer", "below")) if counts[part]]
-    if reading["other_tables"]:
-        left_out.append(f"{reading['other_tables']} more table(s) below the first one, left out: "
-                        "for those, save each as a file of its own")
-    if counts["blank"]:
-        what = "blank, ruled or of delimiters only" if reading["skip_separator_lines"] else "blank"
-        left_out.append(f"{counts['blank']:,} line(s) are {what}")
-    return quotes + left_out
 
 
 if __name__ == "__main__":

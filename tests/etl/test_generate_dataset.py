@@ -80,6 +80,11 @@ def test_an_untidy_file(place: Path, generate: Generate) -> None:
     for words in ("cp1252, delimiter ';', header, 9 columns", "'Preis' as currency €, decimal",
                   "'am' as date, day.month.year", "3 = 3 read + 0 repaired + 0 rejected"):
         assert words in said
+    assert "reading: 1 line(s) are blank" in said
+    said = generate("notes.csv", "Sales\nof 2024\na;b\n1;x\n2;y\n3;z\n", "--footer", "1",
+                    "--quote", "single")[0]
+    assert "reading: quotes are '\nreading: 2 line(s) above the table are left out\n" in said
+    assert "reading: 1 line(s) below the table are left out\n" in said
     for part in ("staging", "transformed"):
         path = place / profile[part]["path"]
         assert (profile[part]["sha256"], profile[part]["rows"]) == (sha256(path), 3)

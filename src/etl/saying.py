@@ -1,0 +1,49 @@
+"""What the screen says of a dataset: how its file was read, what was counted, where it is."""
+
+from typing import Any
+
+SHOWN = 20  # columns whose reading is printed
+
+
+def print_account(profile: dict[str, Any]) -> None:
+    """Say what was read, how, and where it is."""
+    counts, reading = profile["records"], profile["reading"]
+    if reading.get("part"):
+        print(f"reading: {reading['part']} of {profile['raw']['path']}")
+    if reading["format"] != "parquet":
+        rows = reading.get("header_rows")
+        header = "no header" if not rows else "header" if rows == 1 else f"header of {rows} rows"
+        form = ("JSON lines" if reading["format"] == "json" else
+                f"{reading['encoding']}, delimiter {reading['delimiter']!r}, {header}")
+        print(f"reading: {form}, {len(reading['columns'])} columns")
+        for note in [*describe_layout(reading, counts), *reading["renamed"][:SHOWN]]:
+            print(f"reading: {note}")
+        unusual = {name: rule for name, rule in profile["rules"].items()
+                   if rule not in ("text", "integer", "number")}
+        for name, rule in list(unusual.items())[:SHOWN]:
+            print(f"reading: column {name!r} as {rule}")
+        if len(unusual) > SHOWN:
+            print(f"reading: {len(unusual) - SHOWN} more columns by rules that the profile names")
+    print(f"records: {counts['records']:,} = {counts['read']:,} read + {counts['repaired']:,} "
+          f"repaired + {counts['rejected']:,} rejected; "
+          f"{profile['transformed']['rows']:,} after transform")
+    print(f"dataset: {profile['transformed']['path']}, profile {profile['key']}.json")
+
+
+def describe_layout(reading: dict[str, Any], counts: dict[str, int]) -> list[str]:
+    """What is unusual about a CSV file, and what of it is left out."""
+    if reading["format"] != "csv":
+        return []
+    quotes = {'"': [], "": ["no sign is a quote"]}.get(reading["quote"],
+                                                       [f"quotes are {reading['quote']}"])
+    if reading["quote_escape"]:
+        quotes.append("a backslash keeps a quote or a delimiter from its meaning")
+    left_out = [f"{counts[part]:,} line(s) {where} the table are left out"
+                for part, where in (("preamble", "above"), ("footer", "below")) if counts[part]]
+    if reading["other_tables"]:
+        left_out.append(f"{reading['other_tables']} more table(s) below the first one, left out: "
+                        "for those, save each as a file of its own")
+    if counts["blank"]:
+        what = "blank, ruled or of delimiters only" if reading["skip_separator_lines"] else "blank"
+        left_out.append(f"{counts['blank']:,} line(s) are {what}")
+    return quotes + left_out
