@@ -20,10 +20,9 @@ import pytest
 from benchmarks.endpoint.hostile import cases, send
 import tritonclient.http
 from conftest import Run, assert_refused, edit_sealed, run_in
-from src.deploy_endpoint import READ_WITHIN, listen
+from src.helpers.listening import READ_WITHIN, listen
+from src.helpers.processes import cores
 from tests.serving import BOTH, LOCAL, STAGE, Server, serving, until
-
-from src.deploy_endpoint import cores
 
 
 @pytest.fixture(scope="module", params=["gunicorn", "granian"])

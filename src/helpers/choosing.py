@@ -60,6 +60,13 @@ def choose_several(config: Config) -> tuple[ModelStore, list[ModelId]]:
         each.strip() for each in config.models.split(","))]
 
 
+def model_words(config: Config) -> list[str]:
+    """The options that named the model, to be typed again; none when there were none."""
+    return [word for option in ("model_path", "model_name", "model_version", "models")
+            if config.values[option] is not None and config.sources[option] == "flag"
+            for word in (f"--{option.replace('_', '-')}", str(config.values[option]))]
+
+
 def load_chosen(config: Config) -> LoadedModel:
     """Load the model that the options mean; its bytes and golden rows are checked."""
     store, identifier = choose(config)

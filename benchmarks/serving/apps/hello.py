@@ -6,7 +6,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
-from src.deploy_endpoint import SERVERS, listen  # noqa: E402
+from src.deploy_endpoint import SERVERS  # noqa: E402
+from src.helpers.listening import listen  # noqa: E402
 
 
 def load():
