@@ -6,11 +6,30 @@ from pathlib import Path
 from shlex import quote
 
 from mlmonkey.errors import UserError
+from src.etl.unpack import table_name
+from src.helpers.choosing import choose
+from src.helpers.configuration import Config
 from src.settings import ROOT, load_settings, relative
 
 OWNED = ("raw", "staging", "transformed", "models", "metadata")  # written by their scripts only
 LONGEST = 250  # bytes of a file name, which ends at 255: `.json` comes behind it
 CODE = ("src", "mlmonkey", "tests", "docs", "benchmarks")
+
+
+def choose_output(config: Config, more: str, endings: Sequence[str]) -> Path:
+    """--output, or a file in data/predictions with the name of the input or the model, and `more`.
+
+    To be called before anything heavy is loaded: it looks at the input too.
+
+    Raises:
+        UserError: for an unreadable input, or an output that may not be written.
+    """
+    from src.etl.detect import check_readable
+    if config.input:
+        check_readable(config.input, "--input")
+    stem = table_name(config.input) if config.input else choose(config)[1].name
+    output: Path = config.output or load_settings().predictions / f"{stem}{more}{endings[0]}"
+    return check_output(output, config.input, endings)
 
 
 def check_output(path: Path, source: Path | None, endings: Sequence[str]) -> Path:
