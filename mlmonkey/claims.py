@@ -1,16 +1,18 @@
-"""How each training gets a version number of its own.
+"""How each training gets a version number of its own, under a name that belongs to its table.
 
 A claim is a locked file: its owner is alive while the lock is held, whatever its process number.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
+from mlmonkey.errors import UserError
 from mlmonkey.files import Lock, lock, remove_parts, try_lock
-from mlmonkey.names import ModelId, folded, owner_of, parse_identifier
+from mlmonkey.names import MOST_BYTES, ModelId, folded, owner_of, parse_identifier, usable_name
 
 CLAIM = ".claim-"
 
@@ -35,6 +37,26 @@ def claim(models: Path, metadata: Path, name: str) -> Iterator[ModelId]:
             _remove_artifacts(models, identifier)
         path.unlink(missing_ok=True)
         file.close()
+
+
+def check_owner(name: str, newest: Mapping[str, Any] | None, source: str, target: str,
+                taken: Collection[str] = ()) -> None:
+    """A name belongs to one source and one target.
+
+    Raises:
+        UserError: when another table or target was trained under this name; prints one that is
+            none of those taken.
+    """
+    if newest is None:
+        return
+    owner = (newest["input_data_location"], newest["target"]["name"])
+    if owner != (source, target):
+        stem = name if owner[0] == source else Path(source).stem
+        wanted = usable_name(f"{stem}-{target}", MOST_BYTES - 5)
+        names = (wanted if n == 1 else f"{wanted}-{n}" for n in count(1))
+        free = next(each for each in names if folded(each) not in map(folded, taken))
+        raise UserError(f"the name {name!r} belongs to {owner[0]} with target {owner[1]!r}; "
+                        f"give this model its own: --name '{free}'")
 
 
 def _new_claim(models: Path, metadata: Path, name: str) -> tuple[ModelId, Path, IO[Any]]:

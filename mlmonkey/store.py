@@ -22,7 +22,7 @@ from mlmonkey.claims import claim, identifiers
 from mlmonkey.errors import UserError
 from mlmonkey.files import lock, sha256_of_text, write_json
 from mlmonkey.golden import Prediction, golden_difference, moved_versions, predict_with
-from mlmonkey.metadata import misfit
+from mlmonkey.metadata_check import misfit
 from mlmonkey.model_files import deserialize
 from mlmonkey.names import ModelId, composed, owner_of, parse_identifier
 from mlmonkey.sealed import SEAL, is_intact, read_json, read_regular, sealed

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import settings
 
 from mlmonkey.files import lock, write_json
-from mlmonkey.metadata import validate
+from mlmonkey.metadata_check import validate
 from mlmonkey.sealed import sealed
 from mlmonkey.store import ModelStore
 from src.helpers.datasets import feature_function

@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from mlmonkey import metadata as md
 from mlmonkey.bins import reference
+from mlmonkey.claims import check_owner
 from mlmonkey.code_state import git_commit, uncommitted_patch
 from mlmonkey.errors import UserError
 from mlmonkey.golden import golden_difference, golden_outputs, predict_with
@@ -49,7 +50,9 @@ def train(profile: dict[str, Any], target: str, config: Config) -> dict[str, Any
     threads = config.threads or (1 if len(table.y) < MANY_ROWS else 2)
     recipe = make_recipe(config, task, profile, threads)
     store = model_store()
-    check_owner(store, name, path, target)
+    newest = next((metadata for identifier, metadata in store.readable(backwards=True)
+                   if identifier.name == name), None)
+    check_owner(name, newest, path, target, [each.name for each in store.identifiers()])
     print(f"training: {config.model} {task} of {target!r} from {len(table.y):,} rows, "
           f"{len(table.schema)} columns{_said(config.task)}")
     if table.known > len(table.y):
@@ -102,14 +105,6 @@ class Clock:
     def finished(self) -> dict[str, float]:
         """The steps and their total so far."""
         return self.timings | {"total": round(time.perf_counter() - self.began, 4)}
-
-
-def check_owner(store: ModelStore, name: str, path: str, target: str) -> None:
-    """A name belongs to one source and one target: refuse another one under it."""
-    known = (metadata for identifier, metadata in store.readable(backwards=True)
-             if identifier.name == name)
-    newest = next(known, None)
-    md.check_owner(name, newest, path, target, [each.name for each in store.identifiers()])
 
 
 def settle(model: Any) -> None:

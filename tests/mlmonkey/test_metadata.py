@@ -9,7 +9,9 @@ import jsonschema
 import pytest
 
 from mlmonkey import metadata as md
+from mlmonkey.claims import check_owner
 from mlmonkey.errors import UserError
+from mlmonkey.metadata_check import SCHEMA_PATH, validate
 
 
 @pytest.fixture(scope="module")
@@ -19,9 +21,9 @@ def sample(trained: Path) -> dict[str, Any]:
 
 
 def test_the_schema_is_a_schema_and_a_model_fits_it(sample: dict[str, Any]) -> None:
-    schema = json.loads(md.SCHEMA_PATH.read_text())
+    schema = json.loads(SCHEMA_PATH.read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
-    md.validate(sample)
+    validate(sample)
 
 
 @pytest.mark.parametrize("path", [
@@ -40,16 +42,16 @@ def test_a_missing_field_does_not_fit(sample: dict[str, Any], path: str, tmp_pat
 
 
 def test_a_name_belongs_to_its_first_table(sample: dict[str, Any]) -> None:
-    md.check_owner("iris", None, "data/raw/iris.csv", "species")
-    md.check_owner("iris", sample, "data/raw/iris.csv", "species")
+    check_owner("iris", None, "data/raw/iris.csv", "species")
+    check_owner("iris", sample, "data/raw/iris.csv", "species")
     for source, target, free in (("data/raw/iris.csv", "x", "iris-x"),
                                  ("data/raw/b.csv", "species", "b-species")):
         with pytest.raises(UserError, match=f"--name '{free}'"):
-            md.check_owner("iris", sample, source, target)
+            check_owner("iris", sample, source, target)
         with pytest.raises(UserError, match=f"--name '{free}-3'"):
-            md.check_owner("iris", sample, source, target, [free.upper(), f"{free}-2"])
+            check_owner("iris", sample, source, target, [free.upper(), f"{free}-2"])
     with pytest.raises(UserError, match="--name 'a_b-_x'"):  # and one that can be a name
-        md.check_owner("iris", sample, "data/raw/a*b.csv", "$x'")
+        check_owner("iris", sample, "data/raw/a*b.csv", "$x'")
 
 
 def test_versions_of_what_is_not_installed_are_none() -> None:
