@@ -10,17 +10,18 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+from threadpoolctl import threadpool_limits
 
 from mlmonkey.files import lock, write_json
 from mlmonkey.metadata_check import validate
 from mlmonkey.sealed import sealed
-from mlmonkey.store import ModelStore
+from mlmonkey.store import LoadedModel, ModelId, ModelStore
 from src.helpers.datasets import feature_function
 from src.model.trusted import TRUSTED
 
@@ -138,6 +139,21 @@ def store(trained: Path, tmp_path: Path) -> ModelStore:
     """The trained models in a folder of their own, to be changed."""
     models = Path(shutil.copytree(trained / "models", tmp_path / "models"))
     return ModelStore(models, models / "metadata", TRUSTED, functions=feature_function)
+
+
+@pytest.fixture(scope="session")
+def models(trained: Path) -> dict[str, LoadedModel]:
+    """The three trained models, loaded; take a copy to change one."""
+    folder = trained / "models"
+    store = ModelStore(folder, folder / "metadata", TRUSTED, functions=feature_function)
+    return {name: store.load(ModelId(name, 1)) for name in ("iris", "penguins", "cars")}
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """As the server does it: on a busy machine OpenMP's threads wait for each other for seconds."""
+    with threadpool_limits(1):
+        yield
 
 
 def edit_sealed(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:

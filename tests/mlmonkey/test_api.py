@@ -1,14 +1,12 @@
 """The application in this process: right answers, and every shape of bad input refused kindly."""
 
 import base64
-import copy
 import dataclasses
 import gc
 import hashlib
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -16,35 +14,17 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from threadpoolctl import threadpool_limits
 from werkzeug.test import TestResponse
 
 from mlmonkey.api import create_app
 from mlmonkey.rows import Reader
-from mlmonkey.store import LoadedModel, ModelId, ModelStore
-from src.helpers.datasets import feature_function
-from src.model.trusted import TRUSTED
+from mlmonkey.store import LoadedModel
+from tests.asking import MAX_BYTES, MAX_ROWS, RELEASE, with_private
 
-RELEASE = {"model_name": "x", "model_version": 1, "model_location": "models/x-v1.skops",
-           "model_metadata_location": "models/metadata/x-v1.json"}
 JSON = "application/json"
 ROW = [5.8, 3.0, 4.35, 1.3]
 RECORD = dict(zip(["sepal_length", "sepal_width", "petal_length", "petal_width"], ROW, strict=True))
-MAX_BYTES, MAX_ROWS = 100_000, 50
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """As the server does it: on a busy machine OpenMP's threads wait for each other for seconds."""
-    with threadpool_limits(1):
-        yield
-
-
-@pytest.fixture(scope="module")
-def models(trained: Path) -> dict[str, LoadedModel]:
-    folder = trained / "models"
-    store = ModelStore(folder, folder / "metadata", TRUSTED, functions=feature_function)
-    return {name: store.load(ModelId(name, 1)) for name in ("iris", "penguins", "cars")}
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -404,14 +384,8 @@ def test_info_tells_what_clients_need(models: dict[str, LoadedModel],
 
 
 def test_info_keeps_private_columns_to_itself(models: dict[str, LoadedModel]) -> None:
-    metadata = copy.deepcopy(models["penguins"].metadata)
-    for feature in metadata["schema"]:
-        if feature["name"] in ("island", "body_mass_g"):
-            feature["private"] = True
-            for key in ("categories", "quantiles", "minimum", "maximum"):
-                feature.pop(key, None)
-    client = create_app(dataclasses.replace(models["penguins"], metadata=metadata),
-                        RELEASE).test_client()
+    private = with_private(models["penguins"], "island", "body_mass_g")
+    client = create_app(private, RELEASE).test_client()
     answer = client.get("/info")
     features = {feature["name"]: feature for feature in answer.get_json()["features"]}
     assert features["island"] == {"name": "island", "dtype": "text"}

@@ -13,27 +13,16 @@ from conftest import Run
 from flask.testing import FlaskClient
 
 from mlmonkey.api import create_app
-from mlmonkey.store import LoadedModel, ModelId, ModelStore
-from src.helpers.datasets import feature_function
-from src.model.trusted import TRUSTED
+from mlmonkey.store import LoadedModel
+from tests.asking import MAX_BYTES, MAX_ROWS, RELEASE
 
-RELEASE = {"model_name": "x", "model_version": 1, "model_location": "models/x-v1.skops",
-           "model_metadata_location": "models/metadata/x-v1.json"}
 IRIS = "sepal_length,sepal_width,petal_length,petal_width"
 ROW = "5.8,3.0,4.35,1.3"
-MOST = 50
-
-
-@pytest.fixture(scope="module")
-def models(trained: Path) -> dict[str, LoadedModel]:
-    folder = trained / "models"
-    store = ModelStore(folder, folder / "metadata", TRUSTED, functions=feature_function)
-    return {name: store.load(ModelId(name, 1)) for name in ("iris", "penguins", "cars")}
 
 
 @pytest.fixture(scope="module")
 def clients(models: dict[str, LoadedModel]) -> dict[str, FlaskClient]:
-    return {name: create_app(model, RELEASE, 100_000, MOST).test_client()
+    return {name: create_app(model, RELEASE, MAX_BYTES, MAX_ROWS).test_client()
             for name, model in models.items()}
 
 
@@ -114,14 +103,14 @@ BAD: dict[str, tuple[int, str | bytes, str]] = {
     "a million lines": (400, "\n" * 10**6, "not CSV"),
     "latin-1": (400, f"{IRIS},größe\n{ROW},1".encode("latin-1"), "not UTF-8"),
     "UTF-16": (400, f"{IRIS}\n{ROW}".encode("utf-16"), "not UTF-8"),
-    "too many rows": (413, IRIS + f"\n{ROW}" * (MOST + 1), "50 rows"),
+    "too many rows": (413, IRIS + f"\n{ROW}" * (MAX_ROWS + 1), "50 rows"),
     "JSON": (422, '{"features": [1, 2, 3, 4]}', "no column"),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
 def test_a_bad_csv_is_refused(models: dict[str, LoadedModel], case: str) -> None:
-    client = create_app(models["iris"], RELEASE, max_rows=MOST).test_client()
+    client = create_app(models["iris"], RELEASE, max_rows=MAX_ROWS).test_client()
     status, body, part = BAD[case]
     answer = post(client, body, Accept="text/csv")
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")

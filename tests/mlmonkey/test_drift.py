@@ -6,7 +6,6 @@ import gc
 import json
 import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +13,21 @@ import numpy as np
 import pytest
 from flask import Flask
 from scipy.stats import chi2
-from threadpoolctl import threadpool_limits
 
 from mlmonkey import drift, monitoring
 from mlmonkey.api import create_app
 from mlmonkey.drift import FEWEST_ROWS, by_chance, psi
 from mlmonkey.sealed import sealed
-from mlmonkey.store import LoadedModel, ModelId, ModelStore
-from src.helpers.datasets import feature_function
-from src.model.trusted import TRUSTED
+from mlmonkey.store import LoadedModel, ModelId
+from tests.asking import RELEASE
 
-RELEASE = {"model_name": "x", "model_version": 1, "model_location": "models/x-v1.skops",
-           "model_metadata_location": "models/metadata/x-v1.json"}
+pytestmark = pytest.mark.usefixtures("one_thread")
 UNSEEN = "an island of somebody's own"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    with threadpool_limits(1):
-        yield
-
-
 @pytest.fixture(scope="module")
-def model(trained: Path) -> LoadedModel:
-    folder = trained / "models"
-    store = ModelStore(folder, folder / "metadata", TRUSTED, functions=feature_function)
-    return store.load(ModelId("penguins", 1))
+def model(models: dict[str, LoadedModel]) -> LoadedModel:
+    return models["penguins"]
 
 
 @pytest.fixture(scope="module")

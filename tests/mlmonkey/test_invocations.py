@@ -1,8 +1,6 @@
 """/ping and /invocations in this process: each form of rows answers as /predict does."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -10,35 +8,25 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from threadpoolctl import threadpool_limits
 from werkzeug.test import TestResponse
 
 from mlmonkey.api import create_app
 from mlmonkey.invocations import FORMS
-from mlmonkey.store import ModelId, ModelStore
-from src.helpers.datasets import feature_function
-from src.model.trusted import TRUSTED
+from mlmonkey.store import LoadedModel
+from tests.asking import MAX_BYTES, MAX_ROWS
 
-MAX_BYTES, MAX_ROWS = 100_000, 50
-
-
-@pytest.fixture(scope="module")
-def store(trained: Path) -> ModelStore:
-    folder = trained / "models"
-    return ModelStore(folder, folder / "metadata", TRUSTED, functions=feature_function)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
-def client(store: ModelStore) -> Iterator[FlaskClient]:
-    with threadpool_limits(1):
-        app = create_app(store.load(ModelId("penguins", 1)), {}, MAX_BYTES, MAX_ROWS)
-        app.extensions["endpoint"].serve(store.load(ModelId("cars", 1)), {})
-        yield app.test_client()
+def client(models: dict[str, LoadedModel]) -> FlaskClient:
+    app = create_app(models["penguins"], {}, MAX_BYTES, MAX_ROWS)
+    app.extensions["endpoint"].serve(models["cars"], {})
+    return app.test_client()
 
 
-def golden(store: ModelStore, name: str) -> tuple[list[dict[str, Any]], list[Any]]:
-    content = store.read_metadata(ModelId(name, 1))["golden"]
-    return content["rows"], content["predictions"]
+def golden(model: LoadedModel) -> tuple[list[dict[str, Any]], list[Any]]:
+    return model.metadata["golden"]["rows"], model.metadata["golden"]["predictions"]
 
 
 def assert_error(answer: TestResponse, status: int, word: str = "BAD_REQUEST") -> str:
@@ -51,9 +39,9 @@ def assert_error(answer: TestResponse, status: int, word: str = "BAD_REQUEST") -
 
 
 @pytest.mark.parametrize("name", ["penguins", "cars"])
-def test_every_form_is_answered_as_predict_does(client: FlaskClient, store: ModelStore,
+def test_every_form_is_answered_as_predict_does(client: FlaskClient, models: dict[str, LoadedModel],
                                                 name: str) -> None:
-    rows, wanted = golden(store, name)
+    rows, wanted = golden(models[name])
     columns = list(rows[0])
     lists = [list(row.values()) for row in rows]
     backwards = [[*row[::-1], "more"] for row in lists]
@@ -103,8 +91,8 @@ def test_bad_requests_are_refused_in_the_protocol_s_form(client: FlaskClient, ca
     assert_error(client.post("/invocations", json=body), status)
 
 
-def test_what_is_wrong_is_named(client: FlaskClient, store: ModelStore) -> None:
-    row = golden(store, "penguins")[0][0]
+def test_what_is_wrong_is_named(client: FlaskClient, models: dict[str, LoadedModel]) -> None:
+    row = golden(models["penguins"])[0][0]
     for records in ({"dataframe_records": [row, row | {"year": "x"}]},
                     {"inputs": {key: [row[key], "x" if key == "year" else row[key]]
                                 for key in row}}):

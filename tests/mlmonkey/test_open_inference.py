@@ -5,8 +5,6 @@ import gzip
 import json
 import logging
 import zlib
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +13,6 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from threadpoolctl import threadpool_limits
 from tritonclient.http import (InferenceServerClient, InferInput, InferRequestedOutput,
                                InferResult)
 from tritonclient.utils import np_to_triton_dtype
@@ -24,28 +21,13 @@ from werkzeug.test import TestResponse
 from mlmonkey.api import create_app
 from mlmonkey.open_inference import HEADER
 from mlmonkey.question import read_python_json
-from mlmonkey.store import LoadedModel, ModelId, ModelStore
-from src.helpers.datasets import feature_function
-from src.model.trusted import TRUSTED
+from mlmonkey.store import LoadedModel
+from tests.asking import MAX_BYTES, MAX_ROWS, NAMES
 
-NAMES = ("iris", "penguins", "cars")
-MAX_BYTES, MAX_ROWS = 100_000, 50
 IRIS = {"sepal_length": 5.8, "sepal_width": 3.0, "petal_length": 4.35, "petal_width": 1.3}
+pytestmark = pytest.mark.usefixtures("one_thread")
 quickly = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck),
                    database=None)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    with threadpool_limits(1):
-        yield
-
-
-@pytest.fixture(scope="module")
-def models(trained: Path) -> dict[str, LoadedModel]:
-    folder = trained / "models"
-    store = ModelStore(folder, folder / "metadata", TRUSTED, functions=feature_function)
-    return {name: store.load(ModelId(name, 1)) for name in NAMES}
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """/openapi.json describes this model and every route, and leaks nothing; /docs shows it offline."""
 
-import copy
-import dataclasses
 import json
 import re
 import subprocess
@@ -18,13 +16,9 @@ from mlmonkey.api import create_app
 from mlmonkey.openapi import DATE
 from mlmonkey.operations import Operations
 from mlmonkey.schema import is_date
-from mlmonkey.store import LoadedModel, ModelId, ModelStore
-from src.helpers.datasets import feature_function
-from src.model.trusted import TRUSTED
+from mlmonkey.store import LoadedModel
+from tests.asking import NAMES, RELEASE, with_private
 
-RELEASE = {"model_name": "x", "model_version": 1, "model_location": "models/x-v1.skops",
-           "model_metadata_location": "models/metadata/x-v1.json"}
-NAMES = ("iris", "penguins", "cars")
 CLIENT = """
 import sys
 from client import Client
@@ -40,13 +34,6 @@ wrong = predict.sync(client=client, body=Question(features=[["x"]]))
 assert isinstance(wrong, Problem) and wrong.status == 422
 print(*answer.result)
 """
-
-
-@pytest.fixture(scope="module")
-def models(trained: Path) -> dict[str, LoadedModel]:
-    folder = trained / "models"
-    store = ModelStore(folder, folder / "metadata", TRUSTED, functions=feature_function)
-    return {name: store.load(ModelId(name, 1)) for name in NAMES}
 
 
 @pytest.fixture(scope="module")
@@ -149,14 +136,8 @@ def test_it_says_what_operators_get(models: dict[str, LoadedModel], tmp_path: Pa
 
 
 def test_private_columns_leave_no_value(models: dict[str, LoadedModel]) -> None:
-    metadata = copy.deepcopy(models["penguins"].metadata)
-    for feature in metadata["schema"]:
-        if feature["name"] in ("island", "body_mass_g"):
-            feature["private"] = True
-            for key in ("categories", "quantiles", "minimum", "maximum"):
-                feature.pop(key, None)
-    client = create_app(dataclasses.replace(models["penguins"], metadata=metadata),
-                        RELEASE).test_client()
+    private = with_private(models["penguins"], "island", "body_mass_g")
+    client = create_app(private, RELEASE).test_client()
     answer = client.get("/openapi.json")
     for value in ("Biscoe", "Torgersen", "6300", "2700"):
         assert value not in answer.text

@@ -13,9 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from mlmonkey.api import create_app
 from mlmonkey.operations import BEGAN, LATE, OPEN, Operations
-from mlmonkey.store import LoadedModel, ModelId, ModelStore
-from src.helpers.datasets import feature_function
-from src.model.trusted import TRUSTED
+from mlmonkey.store import LoadedModel
 
 ROW = {"features": [5.8, 3.0, 4.35, 1.3]}
 TOKEN = "a-Token_of.many+signs="
@@ -23,10 +21,8 @@ Lines = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def model(trained: Path) -> LoadedModel:
-    folder = trained / "models"
-    store = ModelStore(folder, folder / "metadata", TRUSTED, functions=feature_function)
-    return store.load(ModelId("iris", 1))
+def model(models: dict[str, LoadedModel]) -> LoadedModel:
+    return models["iris"]
 
 
 @pytest.fixture
