@@ -24,7 +24,7 @@ from src.etl.kinds import MISSING_WORDS
 from src.etl.layout import Layout, find_table, with_tail
 from src.etl.records import Dialect, Lines, read_records
 from src.etl.repair import Columns
-from src.etl.unpack import ENDINGS, WRAPPINGS
+from src.etl.unpack import ENDINGS, WRAPPINGS, check_foreign
 from src.helpers.configuration import nearest
 from src.settings import relative
 
@@ -82,6 +82,7 @@ def check_beginning(path: Path, plain: Path) -> None:
         head = file.read(PIECE_BYTES)
     if plain == path and head.startswith(WRAPPINGS):
         return  # to be looked at again when it is unpacked
+    check_foreign(path, head, plain != path)
     if head.startswith(b"PAR1") or marked_encoding(head):
         return
     if not head:

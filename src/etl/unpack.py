@@ -1,29 +1,46 @@
-"""A raw file that holds a table in a wrapping (.gz, .zst, .zip, a workbook) as a plain file.
+"""A raw file that holds a table in a wrapping (packed, or in a workbook) as a plain file.
 
 The wrapping is told from the first bytes, never from the name. What is unpacked goes to a work
 folder: the raw file stays what it is. A file that would grow beyond all measure is refused.
 """
 
+import bz2
 import gzip
+import lzma
+import re
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from shlex import quote
-from typing import IO, Any, NamedTuple, NoReturn, cast
+from typing import IO, Any, NamedTuple, NoReturn
 
 import click
 
 from mlmonkey.errors import UserError
 from src.settings import relative
 
-GZIP, ZSTD, ZIP, OLD_EXCEL = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
-WRAPPINGS = (GZIP, ZSTD, ZIP, OLD_EXCEL)
-ENDINGS = (".gz", ".zst", ".zip")  # come behind a table's own
+ZSTD, ZIP, OLD_EXCEL = b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+STREAMS: dict[bytes, Callable[[Path], Any]] = {
+    b"\x1f\x8b": gzip.open, b"\xfd7zXZ\0": lzma.open,
+    **{b"BZh%d1AY&SY" % level: bz2.open for level in range(1, 10)}}
+WRAPPINGS = (ZSTD, ZIP, OLD_EXCEL, *STREAMS)
+ENDINGS = (".gz", ".zst", ".zip", ".bz2", ".xz")  # come behind a table's own
+# what else people have, told from its beginning
+AS_PARQUET, BY_HAND = "write it as Parquet", "unpack it by hand and give the file in it"
+FOREIGN = {b"SQLite format 3\0": ("a SQLite file", "name a table in it: "
+                                  "--data sqlite:///{path} --table TABLE"),
+           b"7z\xbc\xaf": ("a .7z archive", BY_HAND), b"Rar!": ("a .rar archive", BY_HAND),
+           b"ARROW1\0": ("an Arrow file", AS_PARQUET), b"Obj\x01": ("an Avro file", AS_PARQUET),
+           b"\x89HDF": ("an HDF5 file", AS_PARQUET), b"<stata_dta>": ("a Stata file", AS_PARQUET),
+           b"%PDF": ("a PDF", "take the table out of it, as CSV")}
+WEB_PAGE = re.compile(rb"\s*<(!doctype|html|table|[?]xml)\b", re.IGNORECASE)  # some end in .xls
 WORKBOOKS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")  # of .xlsx, .xlsb, .ods
 PIECE_BYTES = 1 << 20
+BITE_BYTES = 1 << 12  # of .zst at once: each may stand for 32,768 times as many
 MOST_TIMES, ALWAYS_BYTES = 100, 100 << 20  # larger than both is refused: a bomb
 
 
@@ -58,7 +75,7 @@ def unpack(path: Path, folder: Path, member: str | None = None, sheet: str | Non
         UserError: for a damaged file, a bomb, or a choice that nobody made.
     """
     with open(path, "rb") as file:
-        head = file.read(4)
+        head = file.read(max(map(len, WRAPPINGS)))
     zipped = head.startswith(ZIP)
     is_workbook = head.startswith(OLD_EXCEL) or zipped and not {*WORKBOOKS}.isdisjoint(names(path))
     check_options(path, member, sheet, zipped and not is_workbook, is_workbook)
@@ -74,7 +91,7 @@ def unpack(path: Path, folder: Path, member: str | None = None, sheet: str | Non
     part = choose_member(path, names(path), member, usual) if zipped else None
     try:
         with ExitStack() as files, open(target, "wb") as rest:
-            copy_bounded(path, open_packed(path, head, part, files), rest)
+            copy_bounded(path, packed_bytes(path, head, part, files), rest)
     except Exception as error:
         if isinstance(error, UserError) or isinstance(error, OSError) and error.errno is not None:
             raise
@@ -117,7 +134,7 @@ def choose(path: Path, known: list[str], asked: str | None, usual: str | None, o
             return str(part)
     if len(known) != 1:
         raise UserError(f"{relative(path)} holds {len(known)} tables; say which: {option} {listed}"
-                        if known else f"{relative(path)} holds no file; pack it again")
+                        if known else f"{relative(path)} holds no table; save it again")
     return known[0]
 
 
@@ -135,24 +152,40 @@ def check_options(path: Path, member: str | None, sheet: str | None, zipped: boo
         raise UserError(f"--sheet {sheet}: {relative(path)} is no workbook; leave it out")
 
 
-def open_packed(path: Path, head: bytes, part: str | None, files: ExitStack) -> IO[bytes]:
+def packed_bytes(path: Path, head: bytes, part: str | None, files: ExitStack) -> Iterator[bytes]:
     """The bytes of the table, unpacked as they are read."""
+    if head.startswith(ZSTD):
+        return unpack_frames(files.enter_context(open(path, "rb")))
     if part is not None:
-        return files.enter_context(files.enter_context(zipfile.ZipFile(path)).open(part))
-    if head.startswith(GZIP):
-        return cast(IO[bytes], files.enter_context(gzip.open(path, "rb")))
+        stream = files.enter_context(zipfile.ZipFile(path)).open(part)
+    else:
+        stream = next(opened for start, opened in STREAMS.items() if head.startswith(start))(path)
+    return iter(partial(files.enter_context(stream).read, PIECE_BYTES), b"")
+
+
+def unpack_frames(packed: IO[bytes]) -> Iterator[bytes]:
+    """The bytes in all frames of a .zst.
+
+    Raises:
+        EOFError: when the last one has no end, of which the library's own reader says nothing.
+    """
     import zstandard
-    packed = files.enter_context(open(path, "rb"))
-    reader = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
-    return cast(IO[bytes], files.enter_context(reader))
+    frame = None
+    while piece := packed.read(BITE_BYTES):
+        while piece:
+            frame = frame or zstandard.ZstdDecompressor().decompressobj()
+            yield frame.decompress(piece)
+            piece, frame = frame.unused_data, None if frame.eof else frame
+    if frame:
+        raise EOFError
 
 
-def copy_bounded(path: Path, packed: IO[bytes], rest: IO[bytes]) -> None:
+def copy_bounded(path: Path, pieces: Iterator[bytes], rest: IO[bytes]) -> None:
     """Copy all bytes, unless they are far more than a table packs to, or than the disk has room."""
     most = most_bytes(path)
     room = shutil.disk_usage(Path(rest.name).parent).free
     size = 0
-    while piece := packed.read(PIECE_BYTES):
+    for piece in pieces:
         size += len(piece)
         if size > most:
             refuse_bomb(path)
@@ -160,6 +193,25 @@ def copy_bounded(path: Path, packed: IO[bytes], rest: IO[bytes]) -> None:
             raise UserError(f"{relative(path)} needs more room than the {room >> 20:,} MB that are "
                             f"free in {relative(Path(rest.name).parent.parent)}; make room")
         rest.write(piece)
+
+
+def check_foreign(path: Path, head: bytes, unpacked: bool) -> None:
+    """Refuse other kinds of files by their names.
+
+    Raises:
+        UserError: with what to do.
+    """
+    what, advice = next((said for start, said in FOREIGN.items() if head.startswith(start)),
+                        ("", ""))
+    if head[257:262] == b"ustar":
+        what, advice = "a .tar archive", BY_HAND
+    elif WEB_PAGE.match(head):
+        what, advice = "a page of HTML or XML", "open it in a spreadsheet program, save it as CSV"
+    elif unpacked and head.startswith(WRAPPINGS):
+        what, advice = "another packed file or workbook", BY_HAND
+    if what:
+        raise UserError(f"{relative(path)} {'holds' if unpacked else 'is'} {what}; "
+                        + advice.format(path=quote(str(path))))
 
 
 def most_bytes(path: Path) -> int:

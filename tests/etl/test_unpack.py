@@ -1,9 +1,14 @@
 """Tables in .gz, .zst, .zip, JSON lines and workbooks are read as the same table in CSV is."""
 
+import bz2
 import csv
 import datetime as dt
 import gzip
+import io
 import json
+import lzma
+import os
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -49,7 +54,8 @@ def zipped(path: Path, members: dict[str, bytes]) -> Path:
 
 def test_packed_tables(tmp_path: Path) -> None:
     for name, content in (("a.csv.gz", gzip.compress(CSV[:20]) + gzip.compress(CSV[20:])),
-                          ("b", zstandard.compress(CSV[:20]) + zstandard.compress(CSV[20:]))):
+                          ("b", zstandard.compress(CSV[:20]) + zstandard.compress(CSV[20:])),
+                          ("c", bz2.compress(CSV)), ("d", lzma.compress(CSV))):
         (tmp_path / name).write_bytes(content)
         assert read(tmp_path / name, tmp_path)[1] == ROWS
     one = zipped(tmp_path / "c.zip", {"d/t.csv": CSV, "d/.x": b"x", "__MACOSX/t.csv": b"x"})
@@ -79,7 +85,11 @@ def test_damage_and_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
              whole[:50] + bytes([whole[50] ^ 255]) + whole[51:],
              "flip.gz": gzip.compress(CSV)[:-6] + b"123456",
              "odd.zst": zstandard.compress(CSV)[:6] + b"\xff" * 20,
-             "tar.gz": gzip.compress(b"a.csv" + b"\0" * 600), "empty.gz": gzip.compress(b"")}
+             # half of the table comes out, and the library's reader says nothing
+             "cut.zst": zstandard.compress(os.urandom(300_000).hex().encode())[:200_000],
+             "tail.zst": zstandard.compress(CSV) + b"tail",
+             "cut.xz": lzma.compress(CSV)[:-9], "cut.bz2": bz2.compress(CSV)[:-9],
+             "bytes.gz": gzip.compress(b"a.csv" + b"\0" * 600), "empty.gz": gzip.compress(b"")}
     for name, content in cases.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(UserError, match=f"{name} (is|holds an empty)"):
@@ -91,6 +101,23 @@ def test_damage_and_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     zipped(tmp_path / "bomb.xlsx", {"xl/workbook.xml": b" " * 8_000_000})
     for name in ("bomb.gz", "bomb.zst", "bomb.zip", "bomb.xlsx"):
         with pytest.raises(UserError, match="unpacks to more than 1 MB, over 100 times"):
+            read(tmp_path / name, tmp_path)
+
+
+def test_other_kinds_of_files_are_called_by_their_names(tmp_path: Path) -> None:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.add(ROOT / "data/raw/iris.csv", "iris.csv")
+    page = b"\n<HTML><table><tr><td>1</td></tr></table>"
+    for name, content, words in (
+            ("a.tar.gz", gzip.compress(archive.getvalue()), "holds a .tar archive; unpack it"),
+            ("a.tar", archive.getvalue(), "is a .tar archive; unpack it by hand"),
+            ("a.gz", gzip.compress(gzip.compress(CSV)), "holds another packed file or workbook"),
+            ("a b.db", b"SQLite format 3\0" + bytes(99), "--data sqlite:///.*a b.db' --table TABLE"),
+            ("a.xls", page, "is a page of HTML or XML; open it in a spreadsheet program"),
+            ("a.arrow", b"ARROW1\0\0" + bytes(99), "is an Arrow file; write it as Parquet")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UserError, match=words):
             read(tmp_path / name, tmp_path)
 
 
