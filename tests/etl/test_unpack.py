@@ -113,7 +113,7 @@ def test_other_kinds_of_files_are_called_by_their_names(tmp_path: Path) -> None:
             ("a.tar.gz", gzip.compress(archive.getvalue()), "holds a .tar archive; unpack it"),
             ("a.tar", archive.getvalue(), "is a .tar archive; unpack it by hand"),
             ("a.gz", gzip.compress(gzip.compress(CSV)), "holds another packed file or workbook"),
-            ("a b.db", b"SQLite format 3\0" + bytes(99), "--data sqlite:///.*a b.db' --table TABLE"),
+            ("a b.db", b"SQLite format 3\0" + bytes(99), "sqlite:///.*a b.db' --table TABLE"),
             ("a.xls", page, "is a page of HTML or XML; open it in a spreadsheet program"),
             ("a.arrow", b"ARROW1\0\0" + bytes(99), "is an Arrow file; write it as Parquet")):
         (tmp_path / name).write_bytes(content)
