@@ -6,7 +6,7 @@ stay text. Two rules that fit equally well and read different values are put to 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from src.etl.sql import identifier, quoted
@@ -96,7 +96,8 @@ def choose_rules(connection: Any, table: str, names: Sequence[str], reading: Rea
                 fitting[name] = rules
             else:
                 candidates[name].pop(0)
-    chosen = {name: _decide(name, rules, decimal, dates) for name, rules in fitting.items()}
+    mark = decimal if decimal != "auto" else _decimal_mark(fitting.values())
+    chosen = {name: _decide(name, rules, decimal, dates, mark) for name, rules in fitting.items()}
     if decimal == "auto" and any(rule.endswith(COMMAS) for rule in chosen.values()):
         _check_points(connection, table, {name: rule for name, rule in chosen.items()
                                           if rule + COMMAS in fitting[name]}, reading)
@@ -209,14 +210,23 @@ def _try_all(connection: Any, table: str, asked: Mapping[str, Sequence[str]],
     return fitting
 
 
-def _decide(name: str, fitting: Sequence[str], decimal: str, dates: str) -> str:
+def _decimal_mark(fitting: Iterable[Sequence[str]]) -> str:
+    """`comma` or `point` where the columns that read in one way only say so, else auto."""
+    marks = {"comma" if rule.endswith(COMMAS) else "point" for rule, *others in fitting
+             if not others and rule.startswith(("number", "percent", "currency"))}
+    return marks.pop() if len(marks) == 1 else "auto"
+
+
+def _decide(name: str, fitting: Sequence[str], decimal: str, dates: str, mark: str) -> str:
     first, twin = fitting[0], twin_of(fitting[0])
     if twin is None or twin not in fitting:
         return first
     if twin.endswith(COMMAS):  # a point is a decimal point, unless somebody says otherwise
         return twin if decimal == "comma" else first
     if first.endswith(COMMAS):
-        said, option, words = decimal, "decimal", ("comma", "point")
+        if mark == "auto" and re.match("currency [^€]", first):
+            return twin  # where people pay with it, three digits behind a comma are thousands
+        said, option, words = mark, "decimal", ("comma", "point")
     else:
         said, option, words = dates, "dates", ("day-first", "month-first")
     if said == "auto":

@@ -185,6 +185,17 @@ def test_a_point_is_a_decimal_point_unless_somebody_says_otherwise(connection: A
     assert convert(connection, ["12", "7"], decimal="comma") == ("integer", [12, 7])
 
 
+def test_thousands_are_told_by_their_currency_or_by_other_columns(connection: Any) -> None:
+    assert convert(connection, ["£1,234", "£20,000"]) == (
+        "currency £, thousands comma", [1234, 20000])
+    connection.execute("CREATE OR REPLACE TEMP TABLE two AS SELECT * FROM (VALUES "
+                       "('1,234', '0.5', '1,5'), ('2,250', '0.25', '2,25')) t(a, b, c)")
+    assert choose_rules(connection, "two", ["a", "b"], READING)["a"] == "number, thousands comma"
+    assert choose_rules(connection, "two", ["a", "c"], READING)["a"] == "number, decimal comma"
+    with pytest.raises(UserError, match="'a' reads equally well"):
+        choose_rules(connection, "two", ["a", "b", "c"], READING)
+
+
 def test_a_column_with_decimal_commas_makes_thousands_of_another_likely(connection: Any) -> None:
     connection.execute("CREATE OR REPLACE TEMP TABLE two AS SELECT * FROM (VALUES "
                        "('1,5', '1.234', '5%', '7'), ('2,25', '999', '6%', '8')) t(a, b, c, d)")
