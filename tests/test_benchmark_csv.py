@@ -15,21 +15,23 @@ def parts() -> Any:
     sys.path.insert(0, str(FOLDER))
     try:
         import corpus
+        import holdout
         import score
     finally:
         sys.path.remove(str(FOLDER))
-    return corpus, score
+    return corpus, score, holdout
 
 
 def test_the_corpus_is_the_same_each_time(parts: Any) -> None:
-    corpus, _ = parts
-    one, two = ([case.content for case in corpus.make_cases(3)] for _ in range(2))
-    assert one == two and len(one) > 800
+    corpus, _, holdout = parts
+    for make_cases in (corpus.make_cases, holdout.make_cases):
+        one, two = ([case.content for case in make_cases(3)] for _ in range(2))
+        assert one == two and len(one) > 800
     assert len({case.kind for case in corpus.make_cases(3)}) == len(corpus.KINDS)
 
 
 def test_values_and_their_texts_count_alike(parts: Any) -> None:
-    _, score = parts
+    _, score, _ = parts
     answer = {"names": [["a"], ["b"], [""]], "rows": [[0.5, "2024-01-31", None], [1.0, "x", True]],
               "texts": [["50%", "31.01.2024", "?"], ["100%", "x", "TRUE"]]}
     for rows in ([[0.5, "2024-01-31T00:00:00", None], [1, " x", True]],
@@ -42,7 +44,7 @@ def test_values_and_their_texts_count_alike(parts: Any) -> None:
 
 
 def test_records_are_no_names_where_there_is_no_header(parts: Any) -> None:
-    _, score = parts
+    _, score, _ = parts
     answer = {"names": None, "rows": [[1.0, "x"]], "texts": [["1", "x"]]}
     assert score.score_file(answer, [], [[1, "x"]])["header"].f1 == 1
     assert score.score_file(answer, ["1", "x"], [])["header"].f1 == 0

@@ -9,7 +9,7 @@ the damage was: names, values, and the texts that stand for them in the file.
 import argparse
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -506,11 +506,11 @@ def make_cases(seed: int) -> Iterator[Case]:
                 yield Case(name, content, answer, names)
 
 
-def write_corpus(folder: Path, seed: int) -> int:
+def write_corpus(folder: Path, cases: Iterable[Case]) -> int:
     """Write all files and the answers; count them."""
     folder.mkdir(parents=True, exist_ok=True)
     answers: dict[str, Any] = {}
-    for number, case in enumerate(make_cases(seed)):
+    for number, case in enumerate(cases):
         name = f"{case.kind.replace(':', '').replace(chr(39), '').replace(' ', '-')}-{number}.csv"
         (folder / name).write_bytes(case.content)
         answers[name] = case.answer()
@@ -524,4 +524,4 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    print(write_corpus(options.folder, options.seed), "files in", options.folder)
+    print(write_corpus(options.folder, make_cases(options.seed)), "files in", options.folder)

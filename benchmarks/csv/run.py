@@ -20,7 +20,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from corpus import write_corpus
+import corpus
+import holdout
 from score import FAILED, Score, score_file
 from tqdm import tqdm
 
@@ -30,6 +31,7 @@ from benchmarks.environments import CACHE, python_of  # noqa: E402
 
 FOLDER = CACHE / "csv"
 RESULTS = HERE.parents[0] / "RESULTS.md"
+CORPORA = {"corpus": corpus.make_cases, "holdout": holdout.make_cases}
 PARTS = ("header", "records", "cells")
 ENVIRONMENTS = {"frames": ["pandas==3.1.1", "polars==2.1.0", "duckdb==2.0.0", "clevercsv==0.8.5"]}
 PEERS = ("ours", "duckdb_default", "duckdb_lenient", "pandas_default", "pandas_sniffing",
@@ -40,13 +42,13 @@ Scores = dict[str, dict[str, Score]]  # file -> part -> score
 def main() -> None:
     """Make the corpus, read and score, print."""
     options = read_options()
-    corpus = options.cache / f"corpus-{options.seed}"
-    count = write_corpus(corpus, options.seed)
-    answers = json.loads((corpus / "answers.json").read_text())
+    folder = options.cache / f"{options.corpus}-{options.seed}"
+    count = corpus.write_corpus(folder, CORPORA[options.corpus](options.seed))
+    answers = json.loads((folder / "answers.json").read_text())
     chosen = {name: answer for name, answer in answers.items()
               if not options.kinds or answer["kind"] in options.kinds}
     print(f"{len(chosen)} of {count} files, seed {options.seed}", file=sys.stderr)
-    scores = {peer: score_peer(peer, corpus, chosen, options) for peer in options.peers}
+    scores = {peer: score_peer(peer, folder, chosen, options) for peer in options.peers}
     table = as_table(scores, chosen)
     print(table)
     if options.write:
@@ -59,6 +61,8 @@ def read_options() -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=PEERS,
                         help=f"default: {' '.join(PEERS)}")
+    parser.add_argument("--corpus", default="corpus", choices=CORPORA,
+                        help="holdout: of another hand (holdout.py); default: corpus")
     parser.add_argument("--kinds", nargs="+", help="kinds of damage; default: all")
     parser.add_argument("--seed", type=int, default=0, help="of the corpus; default: 0")
     parser.add_argument("--worst", type=int, default=0, help="print so many of the worst files")
@@ -68,7 +72,7 @@ def read_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def score_peer(peer: str, corpus: Path, answers: dict[str, Any],
+def score_peer(peer: str, folder: Path, answers: dict[str, Any],
                options: argparse.Namespace) -> Scores:
     """Read every file with one peer and score what it gave."""
     python = sys.executable if peer == "ours" else python_of(
@@ -77,7 +81,7 @@ def score_peer(peer: str, corpus: Path, answers: dict[str, Any],
     scores, remarks = {}, {}
     for name, answer in tqdm(answers.items(), disable=None, desc=peer):
         assert reader.stdin and reader.stdout
-        reader.stdin.write(f"{corpus / name}\n")
+        reader.stdin.write(f"{folder / name}\n")
         reader.stdin.flush()
         line = reader.stdout.readline()
         if not line:  # the reader died of this file

@@ -50,7 +50,7 @@ def score_file(answer: dict[str, Any], names: Sequence[Any] | None,
     """Header, records and cells of what a reader gave for one file."""
     expected = [[normal(value) for value in row] for row in answer["rows"]]
     # per column: the text in the file -> the value that it means
-    width = len(expected[0])
+    width = len(expected[0]) if expected else 0
     means = [{normal(text[place]): row[place] for text, row in zip(answer["texts"], expected)}
              for place in range(width)]
     found = [[means[place].get(cell, cell) if place < width else cell
@@ -73,16 +73,23 @@ def score_header(answer: dict[str, Any], names: list[str]) -> Score:
     taken: set[str] = set()
     right = 0
     for choice, name in zip(answer["names"], names):
-        plain = re.sub(r"[\s_./]+", " ", name).strip()
+        choice, plain = [plain_name(each) for each in choice], plain_name(name)
         right += any(not each or plain == each or each in taken and plain.startswith(each)
                      for each in choice)
         taken.update(choice)
     return rates(right, len(names), len(answer["names"]))
 
 
+def plain_name(name: str) -> str:
+    """A name without the signs that a reader may write in another way."""
+    return re.sub(r"[\s_./]+", " ", name).strip()
+
+
 def compare(expected: Iterable[Any], found: Iterable[Any]) -> Score:
     """Of what was found how much is right, and of what is right how much was found."""
     truth, given = Counter(expected), Counter(found)
+    if not truth and not given:
+        return Score(1.0, 1.0, 1.0)
     return rates((truth & given).total(), given.total(), truth.total())
 
 
