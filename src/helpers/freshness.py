@@ -25,7 +25,8 @@ CODE = {
               "src/helpers/doctor.py", "src/helpers/quick_scores.py", "src/helpers/scores.py",
               "mlmonkey/schema.py", "mlmonkey/conformal.py", "mlmonkey/golden.py",
               "mlmonkey/model_files.py", "mlmonkey/metadata.py", "mlmonkey/rows.py",
-              "mlmonkey/serving.py", "mlmonkey/net.py", "mlmonkey/bins.py"),
+              "mlmonkey/serving.py", "mlmonkey/column_steps.py", "mlmonkey/estimator_steps.py",
+              "mlmonkey/normal.py", "mlmonkey/net.py", "mlmonkey/bins.py"),
 }
 # options that change what is printed or allowed, never what comes out
 WITHOUT_EFFECT = {"accept_changed_raw", "report", "max_rejects", "data", "dataset"}

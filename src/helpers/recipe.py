@@ -56,7 +56,7 @@ class Recipe(NamedTuple):
 
     def members(self, y: np.ndarray) -> int:
         """How many estimators are fitted in each fold for a target y (n,)."""
-        from src.model.portfolio import suitable
+        from src.model.members import suitable
         names = getattr(self.make_estimator()[0], "members", None)
         return 1 if names is None else len(suitable(names, y, self.task))
 

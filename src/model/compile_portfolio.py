@@ -4,10 +4,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from src.model.compile import (NoForm, Part, Program, Source, add_estimator, encode, fitted,
-                               level_encoders, steps_of)
+from src.model.compile_columns import encode, fitted, level_encoders, steps_of
+from src.model.compile_estimators import add_estimator
 from src.model.encodings import SMALLEST, TEXT_LENGTH, part_names, topic_names
 from src.model.pipeline import LARGEST
+from src.model.program import NoForm, Part, Program, Source
 
 
 def add_portfolio(program: Program, portfolio: Any) -> None:

@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (OneHotEncoder, OrdinalEncoder, QuantileTransformer,
                                    StandardScaler, TargetEncoder)
 
-from mlmonkey.serving import read_number
+from mlmonkey.column_steps import read_number
 from src.model.pipeline import LARGEST, DateParts, TreeNumbers
 
 ALMOST_ALL = 0.95  # share of values that must read as numbers; the rest becomes missing

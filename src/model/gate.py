@@ -14,7 +14,8 @@ from mlmonkey.golden import Prediction, predict_with
 from mlmonkey.rows import Schema, rows_from_columns
 from mlmonkey.schema import canonical_frame
 from mlmonkey.serving import Form, Functions
-from src.model.compile import NoForm, compile_form
+from src.model.compile import compile_form
+from src.model.program import NoForm
 
 TOLERANCE = 1e-12  # of probabilities, and of numbers relative to their size above 1
 MOST_ROWS = 200_000  # of the training table, drawn with the seed where there are more

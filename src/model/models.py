@@ -15,7 +15,8 @@ Model = tuple[Any, str]
 def auto(task: str, seed: int, threads: int) -> Model:
     """Blend of boosting, randomized trees, a linear model and, where torch is, a small net."""
     from mlmonkey.metadata import installed_versions
-    from src.model.portfolio import MEMBERS, PortfolioClassifier, PortfolioRegressor
+    from src.model.members import MEMBERS
+    from src.model.portfolio import PortfolioClassifier, PortfolioRegressor
     kind = PortfolioClassifier if task == "classification" else PortfolioRegressor
     members = (*MEMBERS, "net") if installed_versions(["torch"])["torch"] else MEMBERS
     return kind(members, seed=seed, threads=threads), "whole"

@@ -9,7 +9,7 @@ small.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,28 +18,19 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import has_fit_parameter
 
 from mlmonkey.errors import UserError
-from mlmonkey.serving import unlog
-from mlmonkey.serving import TINY, blend, tempered
+from mlmonkey.estimator_steps import tempered, unlog
+from src.model.blending import (Answers, best_temperature, choose_weights, greedy_weights,
+                                log_losses, mix, squared_losses)
 from src.model.encodings import MEAN_FOLDS, TypedColumns, for_linear, for_trees
+from src.model.members import LOGS, MEMBERS, boosting_rounds, suitable
 
-MEMBERS = ("boosting", "extra trees", "linear", "boosting of logs", "linear of logs")
-LOGS = " of logs"
-SKEWED = 2.0  # skewness of numbers, none below zero, whose logarithms are learned too
-ROUNDS = 20  # of the greedy selection; shares are at least a twentieth
-TEMPERATURES = np.geomspace(0.25, 3, 51)  # tried for the probabilities
-BOOSTING_ROUNDS = 500  # at most; the held fold stops it earlier
 PATIENCE = 20  # rounds without a better held fold before boosting stops
 SHRINKAGE = 3.0  # rows by which each leaf of boosting is drawn to nothing
 TREES = 60  # randomized ones in each fold
 LEAVES = 1000  # at most in each of them, so that what is served stays small
 LEAF_NUMBERS = 20_000  # at most in each of them: every leaf holds a number per class
-BOOSTING_TREES = 1500  # at most in each fold: every round grows one per class
 FEWEST_ROUNDS = 30  # with fewer, of more classes than they are for, boosting is left out
 MEAN_CLASSES = 5  # with more, levels have no target means: a column per class buries the others
-DOUBT = 200  # rows with which a temperature is moved half the way
-WORTH = 0.005  # share of the loss that a member must save, or one standard error, to be kept
-
-Answers = Mapping[str, np.ndarray]
 
 
 class Portfolio(BaseEstimator):
@@ -359,107 +350,8 @@ def make_member(name: str, columns: TypedColumns, classes: int | None, rows: int
     return Member(for_linear(columns, means, rows, seed), estimator, classes)
 
 
-def boosting_rounds(classes: int | None) -> int:
-    """At most so many: two classes or numbers take one tree for each, more take one per class."""
-    trees = classes if classes and classes > 2 else 1
-    return max(1, min(BOOSTING_ROUNDS, BOOSTING_TREES // trees))
-
-
-def suitable(names: Any, y: np.ndarray, task: str) -> list[str]:
-    """The members for a target y (n,): logarithms of skewed numbers only, unless told so alone."""
-    names = known_members(names)
-    if task == "regression":
-        scaled = (y - np.mean(y)) / (np.std(y) or 1.0)
-        if np.min(y) > -1e-9 * np.std(y) and np.mean(scaled ** 3) > SKEWED:
-            return names
-    plain = [name for name in names if not name.endswith(LOGS)]
-    if task == "regression":
-        return plain or names
-    if not plain:
-        raise UserError(f"--set members: {names[0]!r} is for numbers, not for classes; leave it "
-                        "out, or say --task regression")
-    return plain
-
-
-def known_members(names: Any) -> list[str]:
-    """The names of members as they were told, one or a list, each once.
-
-    Raises:
-        UserError: for a name that no member has, and for the net without torch.
-    """
-    told = list(names) if isinstance(names, (list, tuple)) and names else [names]
-    for name in told:
-        if name not in (*MEMBERS, "net"):
-            raise UserError(f"--set members: there is no member {name!r}; choose among them, or "
-                            f"net where torch is: --set 'members=[{', '.join(MEMBERS)}]'")
-    if "net" in told:
-        from src.model.net import import_torch
-        import_torch()
-    return list(dict.fromkeys(told))
-
-
 def own_folds(y: np.ndarray, task: str, portfolio: Portfolio) -> np.ndarray:
     """Stratified folds (n,) for those who call fit without any."""
     from src.helpers.splits import folds, strata
     return folds(strata(y, task), portfolio.folds, portfolio.seed,
                  classes=task == "classification")
-
-
-def choose_weights(answers: Answers, y: np.ndarray,
-                   losses: Callable[..., np.ndarray]) -> dict[str, float]:
-    """Shares of the members in the smallest blend that loses least, but for noise.
-
-    Args:
-        losses: (y, answers) -> loss of each row (n,).
-    """
-    weights, best = greedy_weights(answers, y, losses)
-    while len(weights) > 1:
-        rest, fewer = min(((name, *greedy_weights({other: answers[other] for other in weights
-                                                   if other != name}, y, losses))
-                           for name in weights), key=lambda each: each[2].mean())[1:]
-        gain = fewer - best
-        if gain.mean() > min(gain.std() / np.sqrt(len(y)), WORTH * best.mean()):
-            break
-        weights, best = rest, fewer
-    return weights
-
-
-def greedy_weights(answers: Answers, y: np.ndarray, losses: Callable[..., np.ndarray]
-                   ) -> tuple[dict[str, float], np.ndarray]:
-    """Shares of the members in the blend that loses least, and its loss of each row (n,)."""
-    chosen: list[str] = []
-    total: Any = 0.0
-    best: tuple[float, list[str], np.ndarray] = (np.inf, [], np.array([]))
-    for _ in range(ROUNDS):
-        tried = {name: losses(y, (total + answer) / (len(chosen) + 1))
-                 for name, answer in answers.items()}
-        name = min(tried, key=lambda each: tried[each].mean())
-        chosen.append(name)
-        total = total + answers[name]
-        if tried[name].mean() < best[0]:
-            best = tried[name].mean(), list(chosen), tried[name]
-    return {name: best[1].count(name) / len(best[1]) for name in answers
-            if name in best[1]}, best[2]
-
-
-def mix(answers: Answers, weights: Mapping[str, float],
-        temperatures: Mapping[str, float]) -> np.ndarray:
-    """Blended probabilities (n, classes); the temperature called "" is that of the blend."""
-    return blend(*[answers[name] for name in weights], shares=list(weights.values()),
-                 temperatures=[temperatures[name] for name in weights], last=temperatures[""])
-
-
-def best_temperature(y: np.ndarray, probabilities: np.ndarray) -> float:
-    """The temperature that loses least, nearer to 1 the fewer rows say so."""
-    best = min(TEMPERATURES, key=lambda each: log_losses(y, tempered(probabilities, each)).mean())
-    return float(best ** (len(y) / (len(y) + DOUBT)))
-
-
-def log_losses(y: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Log-loss of each row (n,) for class numbers y (n,)."""
-    return np.asarray(-np.log(np.clip(probabilities[np.arange(len(y)), y], TINY, 1)))
-
-
-def squared_losses(y: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """Squared difference of each row (n,)."""
-    return np.asarray((y - numbers) ** 2)

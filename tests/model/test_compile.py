@@ -11,14 +11,16 @@ from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier
 
 from mlmonkey.golden import predict_with
+from mlmonkey.normal import normal_quantile
 from mlmonkey.rows import Reader, names_of, rows_from_columns
 from mlmonkey.schema import canonical_frame
-from mlmonkey.serving import Form, normal_quantile
+from mlmonkey.serving import Form
 from src.helpers.datasets import feature_function
 from src.model import gate
-from src.model.compile import NoForm, compile_form
+from src.model.compile import compile_form
 from src.model.models import MODELS
 from src.model.pipeline import build_pipeline
+from src.model.program import NoForm
 
 SMALL = {"boosting": {"max_iter": 8}, "forest": {"n_estimators": 6}, "linear": {}, "dummy": {},
          "auto": {"folds": 2}}

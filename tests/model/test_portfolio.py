@@ -15,9 +15,9 @@ from mlmonkey.errors import UserError
 from mlmonkey.model_files import deserialize, serialize
 from mlmonkey.schema import canonical_frame
 from src.helpers.recipe import Recipe
-from src.model.portfolio import (FEWEST_ROUNDS, LEAF_NUMBERS, PortfolioClassifier,
-                                 boosting_rounds, choose_weights, log_losses, make_member,
-                                 squared_losses)
+from src.model.blending import choose_weights, log_losses, squared_losses
+from src.model.members import boosting_rounds
+from src.model.portfolio import FEWEST_ROUNDS, LEAF_NUMBERS, PortfolioClassifier, make_member
 from src.model.trusted import TRUSTED
 
 ROWS = 20
