@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlmonkey.rows import Feature, Reader, Schema
+from mlmonkey.rows import Feature, Schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,19 +52,6 @@ def canonical_frame(columns: "Mapping[str, Any] | pd.DataFrame",
     """
     import pandas as pd
     return pd.DataFrame({f["name"]: _canonical(columns[f["name"]], f["dtype"]) for f in schema})
-
-
-def frame_from_rows(rows: Sequence[Any], schema: Schema) -> tuple["pd.DataFrame", int]:
-    """Build the canonical frame from JSON rows: lists in the schema's order, or records.
-
-    Returns:
-        The frame (n, features), and how many keys of records were not features and were ignored.
-
-    Raises:
-        RowError: at the first value that does not fit. None is a missing value, never an error.
-    """
-    found, ignored = Reader(schema).read(rows)
-    return found.frame(), ignored
 
 
 def check_row(number: int, row: Any, names: Sequence[str]) -> None:

@@ -205,13 +205,6 @@ def check_names(command: click.Command) -> None:
                 raise UserError(f"{source}: unknown variable {name}{nearest(name, known)}")
 
 
-def option_names(section: str) -> tuple[str, ...]:
-    """The option names of a script, as params.yaml writes them."""
-    import importlib
-    command = importlib.import_module(SECTIONS[section]).main
-    return tuple(str(option.name) for option in command.params if option.name != "show_config")
-
-
 def nearest(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
     """`; did you mean 'seed'?`; when none is near, `otherwise`, or the list of known words."""
     words = sorted(map(str, known))

@@ -17,7 +17,7 @@ from src.etl.unpack import table_name
 from src.helpers.commands import make_line, typed
 from src.helpers.configuration import Config
 from src.helpers.freshness import dataset_record, is_whole
-from src.settings import Settings, load_settings, locate, relative
+from src.settings import load_settings, locate, relative
 
 # options of generate_dataset that decide what comes out, and so the name of the results
 KEYED_OPTIONS = ("member", "sheet", "delimiter", "quote", "quote_escape", "header", "preamble",
@@ -131,11 +131,11 @@ def find_profile(data: Path, key: str | None) -> dict[str, Any]:
     return profiles[0]
 
 
-def model_store(settings: Settings | None = None) -> ModelStore:
+def model_store() -> ModelStore:
     """The project's models, with the types and texts that their files may rely on."""
     from src.model.trusted import TRUSTED
     from src.settings import ROOT
-    settings = settings or load_settings()
+    settings = load_settings()
     return ModelStore(settings.models, settings.metadata, TRUSTED,
                       {"features": ROOT / "src" / "model" / "features.py"},
                       feature_function)

@@ -8,13 +8,14 @@ import re
 import signal
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import assert_refused, clean_environment, run_in
 
-from src.helpers.configuration import SECTIONS, STRENGTH, Config, nearest, option_names
+from src.helpers.configuration import SECTIONS, STRENGTH, Config, nearest
 from src.helpers.params import as_words
 from src.settings import FOLDERS
 
@@ -173,8 +174,8 @@ def test_a_script_minds_its_own_section_and_imports_no_other_script(bare: Path) 
 
 
 def test_no_option_of_any_script_looks_like_a_slip_of_a_folder() -> None:
-    variables = [f"{section}_{name}".upper() for section in SECTIONS
-                 for name in option_names(section)]
+    variables = [f"{section}_{option.name}".upper() for section, module in SECTIONS.items()
+                 for option in import_module(module).main.params]
     assert not [name for name in variables if difflib.get_close_matches(name, FOLDERS, 1, 0.85)]
 
 
@@ -264,11 +265,9 @@ def test_other_programs_may_own_names_in_the_environment(bare: Path) -> None:
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_script_has_help_with_an_example_and_every_option_a_text(section: str) -> None:
-    from importlib import import_module
     command = import_module(SECTIONS[section]).main
     assert "Example: make " in command.help
     assert all(option.help for option in command.params if option.name != "help"), section
-    assert option_names(section)
 
 
 def test_nearest_names_one_word_or_all() -> None:

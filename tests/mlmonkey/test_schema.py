@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlmonkey.schema import (Feature, RowError, canonical_frame, draw_rows, example_row,
-                             frame_from_rows)
+from mlmonkey.rows import Feature, Reader
+from mlmonkey.schema import RowError, canonical_frame, draw_rows, example_row
 
 DECILES = [float(i) for i in range(11)]
 SCHEMA: list[Feature] = [
@@ -30,16 +30,21 @@ JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st
                     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=9)
 
 
+def frame_from_rows(rows: list[Any]) -> tuple[pd.DataFrame, int]:
+    found, ignored = Reader(SCHEMA).read(rows)
+    return found.frame(), ignored
+
+
 def test_lists_and_records_give_the_same_frame() -> None:
-    one, _ = frame_from_rows([GOOD], SCHEMA)
-    other, _ = frame_from_rows([list(GOOD.values())], SCHEMA)
+    one, _ = frame_from_rows([GOOD])
+    other, _ = frame_from_rows([list(GOOD.values())])
     pd.testing.assert_frame_equal(one, other)
     assert [str(dtype) for dtype in one.dtypes] == ["float64"] * 3 + [
         "datetime64[us]", "str", "str", "float64"]
 
 
 def test_null_is_missing_and_extra_keys_are_counted() -> None:
-    frame, ignored = frame_from_rows([dict.fromkeys(NAMES) | {"more": 1, "and": 2}], SCHEMA)
+    frame, ignored = frame_from_rows([dict.fromkeys(NAMES) | {"more": 1, "and": 2}])
     assert frame.isna().all().all() and ignored == 2
 
 
@@ -49,7 +54,7 @@ def test_null_is_missing_and_extra_keys_are_counted() -> None:
     ("d", "99999-01-01"), ("t", 1), ("t", False), ("t", {}), ("e", "")])
 def test_values_of_another_kind_are_refused_with_their_place(column: str, value: Any) -> None:
     with pytest.raises(RowError) as raised:
-        frame_from_rows([GOOD, GOOD | {column: value}], SCHEMA)
+        frame_from_rows([GOOD, GOOD | {column: value}])
     assert (raised.value.row, raised.value.column) == (1, column)
     assert "row 1" in str(raised.value) and raised.value.expected
 
@@ -57,13 +62,13 @@ def test_values_of_another_kind_are_refused_with_their_place(column: str, value:
 @pytest.mark.parametrize("row", [[], [1, 2], "text", 7, None, {}, {"n": 1}])
 def test_rows_of_another_shape_are_refused(row: Any) -> None:
     with pytest.raises(RowError):
-        frame_from_rows([row], SCHEMA)
+        frame_from_rows([row])
 
 
 def test_a_missing_key_is_named() -> None:
     with pytest.raises(RowError, match="^row 1: column 'd' is missing; send null for no value$"
                        ) as raised:
-        frame_from_rows([GOOD, {name: GOOD[name] for name in NAMES if name != "d"}], SCHEMA)
+        frame_from_rows([GOOD, {name: GOOD[name] for name in NAMES if name != "d"}])
     assert (raised.value.row, raised.value.column, raised.value.value) == (1, "d", None)
     assert raised.value.expected == "a value, or null"
 
@@ -72,7 +77,7 @@ def test_a_missing_key_is_named() -> None:
                 | st.fixed_dictionaries({name: JSON for name in NAMES}), max_size=3))
 def test_any_json_gives_a_frame_or_says_which_row(rows: list[Any]) -> None:
     try:
-        frame, _ = frame_from_rows(rows, SCHEMA)
+        frame, _ = frame_from_rows(rows)
     except RowError as error:
         assert 0 <= error.row < len(rows)
     else:
@@ -83,7 +88,7 @@ def test_any_json_gives_a_frame_or_says_which_row(rows: list[Any]) -> None:
 def test_drawn_rows_fit_the_schema_and_repeat() -> None:
     rows = draw_rows(SCHEMA, 20, seed=3)
     assert rows == draw_rows(SCHEMA, 20, seed=3) != draw_rows(SCHEMA, 20, seed=4)
-    frame, ignored = frame_from_rows(rows, SCHEMA)
+    frame, ignored = frame_from_rows(rows)
     assert len(frame) == 20 and not ignored
     assert {row["p"] for row in rows} == {None}
     assert rows[0] == example_row(SCHEMA)
