@@ -8,9 +8,11 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from enum import Enum
 from pathlib import Path
+from threading import Thread
 from typing import IO, Any
 
 try:
@@ -36,6 +38,19 @@ def sha256_of(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes, read in pieces."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_beside(path: Path) -> Future[str]:
+    """The same, computed while the caller does other work; nobody waits for it at an end."""
+    found: Future[str] = Future()
+
+    def find() -> None:
+        try:
+            found.set_result(sha256_of(path))
+        except Exception as error:
+            found.set_exception(error)
+    Thread(target=find, daemon=True).start()
+    return found
 
 
 def sha256_of_text(text: str) -> str:

@@ -51,6 +51,7 @@ class Source:
     mended: bool = False
     rejects: Path | None = None
     longest: int = 0  # bytes of a mended record
+    tidy: bool = False  # no cell ends with a blank, and none holds one beyond ASCII
     proven: bool = True  # else whoever reads all of it must find `account.records` records
 
     def sql(self) -> str:

@@ -14,7 +14,7 @@ from src.etl.account import Account, Source
 from src.etl.detect import Reading
 from src.etl.sql import csv_sql, identifier, line_end, quoted
 
-PIECE_BYTES = 1 << 20
+PIECE_BYTES = 1 << 16  # larger ones leave the processor cache, and are slower
 
 
 def may_be_clean(reading: Reading) -> bool:
@@ -39,7 +39,7 @@ def open_clean(connection: Any, path: Path, reading: Reading, trust: bool) -> So
         if (len(names) - 1) * (count + header) + found.inside != found.marks:
             return None
         account = Account(lines=found.lines, header=header, blank=blank, records=count, read=count)
-        return Source(path, reading, account, proven=False)
+        return Source(path, reading, account, tidy=found.tidy, proven=False)
     inner = [_occurrences(names, text) if found.torn else "0" for text in ("\n", mark)]
     inner.append(_most_in_lines(names, mark) if found.torn else "0")
     table = csv_sql(path, names, mark, reading["header"], line_end(path), sign=reading["quote"])
@@ -60,7 +60,7 @@ def open_clean(connection: Any, path: Path, reading: Reading, trust: bool) -> So
     account = Account(lines=found.lines, header=header, blank=blank, continued=continued,
                       records=count, read=count)
     account.check(path)
-    return Source(path, reading, account)
+    return Source(path, reading, account, tidy=found.tidy and not found.torn)
 
 
 def _occurrences(names: Sequence[str], text: str) -> str:
@@ -90,22 +90,30 @@ class _Bytes:
     torn: bool = False  # line ends between two quotes, or so it seems
     broken: bool = False  # bytes that are not UTF-8, which DuckDB sees in the cells it needs only
     returns: int = 0  # carriage returns without a line feed: line ends to some, text to others
+    tidy: bool = True  # no blank before a delimiter, a quote or a line end, none beyond ASCII
 
 
 def _count_bytes(path: Path, mark: bytes, sign: bytes) -> _Bytes:
     import numpy as np
     count, last = _Bytes(), b"\n"
+    untidy = {b"\t", b"\v", b"\f"} - {mark}
     with open(path, "rb") as file:
         while piece := file.read(PIECE_BYTES):
             piece += file.readline()
             count.broken = count.broken or not piece.isascii() and not _is_text(piece)
             signs = np.frombuffer(piece, dtype=np.uint8)  # there are many: quicker than bytes.count
-            ends, returns = signs == ord("\n"), b"\r" in piece and piece.count(b"\r")
+            ends, marks = signs == ord("\n"), signs == ord(mark)
+            returns = b"\r" in piece and piece.count(b"\r")
             count.lines += int(np.count_nonzero(ends))
             if piece.startswith((b"\n", b"\r\n")) or (ends[1:] & ends[:-1]).any() or \
                     returns and b"\n\r\n" in piece:
                 count.blank += len(re.findall(rb"\n(?=\r?\n)", b"\n" + piece))
-            count.marks += int(np.count_nonzero(signs == ord(mark)))
+            count.marks += int(np.count_nonzero(marks))
+            behind = (ends | marks | (signs == ord(sign or mark)))[1:]
+            count.tidy = count.tidy and not (
+                ((signs[:-1] == ord(" ")) & behind).any() or piece.endswith(b" ")
+                or any(blank in piece for blank in untidy)
+                or returns and b" \r" in piece or not piece.isascii() and b"\xc2\xa0" in piece)
             if sign and not count.torn and len(parts := piece.split(sign)) > 1:
                 between = b"".join(parts[1::2])
                 count.inside += between.count(mark)

@@ -19,30 +19,35 @@ FIRST_ROWS = 100  # at least
 WIDE = 200  # columns: with more, to plan what is quick for a cell costs more than it saves
 FEW = 50
 BLANKS = " \t\u00a0"
-# what one look at a cell reads, without blanks, words for missing and all that a rule allows
+# what one look reads of a cell {t}: its value {v}, and whether it is written as most are,
+# without blanks, words for missing and all that a rule allows
 USUAL = {
-    "integer": "CASE WHEN CAST(TRY_CAST({t} AS BIGINT) AS VARCHAR) = {t} "
-               "THEN TRY_CAST({t} AS BIGINT) END",
-    "number": "CASE WHEN strlen({t}) <= 17 AND regexp_full_match({t}, "
-              "'-?(0|[1-9][0-9]*)([.][0-9]+)?') THEN TRY_CAST({t} AS DOUBLE) END",
-    "true or false": "CASE {t} WHEN 'true' THEN true WHEN 'false' THEN false END",
+    "integer": ("TRY_CAST({t} AS BIGINT)", "CAST({v} AS VARCHAR) = {t}"),
+    "number": ("TRY_CAST({t} AS DOUBLE)",
+               "strlen({t}) <= 17 AND regexp_full_match({t}, '-?(0|[1-9][0-9]*)([.][0-9]+)?')"),
+    "true or false": ("{t} = 'true'", "{t} IN ('true', 'false')"),
 } | dict.fromkeys(("date, year-month-day", "date and time"), (
-    "CASE WHEN strlen({t}) = 10 AND CAST(TRY_CAST({t} AS DATE) AS VARCHAR) = {t} "
-    "THEN CAST(TRY_CAST({t} AS DATE) AS TIMESTAMP) "
-    "WHEN strlen({t}) = 19 AND CAST(TRY_CAST({t} AS TIMESTAMP) AS VARCHAR) = {t} "
-    "THEN TRY_CAST({t} AS TIMESTAMP) END"))
+    "TRY_CAST({t} AS TIMESTAMP)", "CASE strlen({t}) WHEN 19 THEN CAST({v} AS VARCHAR) = {t} "
+    "WHEN 10 THEN CAST(CAST({v} AS DATE) AS VARCHAR) = {t} END"))
+# the same for cells at whose end no blank is: a cast would pass over it. A number that begins as
+# one does is one, if none of its digits are apart, and its exponent is not beyond all measure
+TIDY_NUMBER = ("strlen({t}) <= 17 AND CASE WHEN {t} >= '1' THEN {t} < ':' "
+               "WHEN {t} >= '0' THEN {t} < '0/' "
+               "ELSE {t} >= '-1' AND {t} < '-:' OR {t} >= '-0.' AND {t} < '-0/' END "
+               "AND abs({v}) < 1e300 AND ({v} <> 0 OR strlen({t}) < 6) AND NOT contains({t}, '_')")
 TYPES = {"integer": "DOUBLE", "number": "DOUBLE", "boolean": "BOOLEAN", "date": "TIMESTAMP",
          "text": "VARCHAR"}
 
 
 def cells_sql(table: str, names: Sequence[str], reading: Reading,
-              done: Mapping[str, str] | None = None) -> str:
+              done: Mapping[str, str] | None = None, tidy: bool = False) -> str:
     """SQL for a table whose cells have no blanks around them and are NULL for missing words.
 
     Step by step in subqueries: nested in one expression, 1,000 columns take a minute to plan.
 
     Args:
         done: name -> column that is true where a cell has been read already; it is NULL then.
+        tidy: no cell ends with a blank, and none holds one beyond ASCII.
     """
     words = "|".join(map(_pattern, reading["missing"]))
     longest = max(len(word.encode()) for word in reading["missing"])
@@ -50,8 +55,9 @@ def cells_sql(table: str, names: Sequence[str], reading: Reading,
     for name, cell in zip(names, map(identifier, names)):
         waits = f"WHEN {done[name]} THEN NULL " if done and name in done else ""
         # most cells have no blanks, and trimming costs more than the look at both ends
-        ends = (f"{cell} < '!' OR {cell}[-1] < '!' OR contains({cell}, '\u00a0')"
-                if len(names) <= WIDE else f"regexp_matches({cell}, '^[{BLANKS}]|[{BLANKS}]$')")
+        ends = f"{cell} < '!'" if tidy else (
+            f"{cell} < '!' OR {cell}[-1] < '!' OR contains({cell}, '\u00a0')"
+            if len(names) <= WIDE else f"regexp_matches({cell}, '^[{BLANKS}]|[{BLANKS}]$')")
         trimmed.append(f"CASE {waits}WHEN {ends} THEN trim({cell}, '{BLANKS}') ELSE {cell} END "
                        f"AS {cell}")
         # one by one they are compared quicker than a pattern is, and planned slower
@@ -122,13 +128,21 @@ def checked_value_sql(name: str, rule: str, otherwise: str = "NULL") -> str:
             f"THEN {value_sql(name, rule)} ELSE {otherwise} END")
 
 
-def usual_value_sql(name: str, rule: str) -> str | None:
-    """SQL for one cell as it stands, written as most are: its value, NULL for any other cell.
+def usual_sql(name: str, rule: str, place: str, tidy: bool) -> tuple[str, str] | None:
+    """SQL for the value of a cell as it stands, and for whether it is written as most are.
+
+    Args:
+        place: an SQL name for the value, in the second one.
+        tidy: no cell ends with a blank.
 
     None where the rule has no such form.
     """
-    form = USUAL.get(rule)
-    return form and form.format(t=identifier(name))
+    if rule not in USUAL:
+        return None
+    value, test = USUAL[rule]
+    if tidy and rule == "number":
+        test = TIDY_NUMBER
+    return value.format(t=identifier(name)), test.format(t=identifier(name), v=place)
 
 
 def parquet_value_sql(name: str, dtype: str) -> str:

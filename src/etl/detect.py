@@ -6,7 +6,6 @@ it again.
 """
 
 import codecs
-import hashlib
 import io
 import re
 import unicodedata
@@ -45,7 +44,6 @@ JSON_LINES = re.compile(rb'(\xef\xbb\xbf)?\s*[{]\s*("|[}])')
 class Scan:
     """What one pass over a file's bytes tells; the tail is what the sample does not reach."""
 
-    sha256: str
     size: int
     sample: bytes
     encoding: str
@@ -99,14 +97,13 @@ def check_beginning(path: Path, plain: Path) -> None:
 
 
 def scan(path: Path) -> Scan:
-    """Hash a file, tell its encoding from all of its bytes, and keep the beginning."""
-    digest, size, sample, tail = hashlib.sha256(), 0, b"", b""
+    """Tell the encoding of a file from all of its bytes, and keep the beginning and the end."""
+    size, sample, tail = 0, b"", b""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     pairs = bad = 0  # bytes after the first one of characters beyond ASCII; bytes that fit nowhere
     with open(path, "rb") as file:
         while piece := file.read(PIECE_BYTES):
             sample, tail = sample or piece, (tail + piece)[-TAIL_BYTES:]
-            digest.update(piece)
             size += len(piece)
             if not piece.isascii() or decoder.getstate()[0]:
                 text = decoder.decode(piece)
@@ -117,7 +114,7 @@ def scan(path: Path) -> Scan:
     encoding = marked_encoding(sample[:4096]) or (
         "utf-8" if 2 * bad <= pairs else guess_encoding(sample))
     beyond = min(size - len(sample), TAIL_BYTES) & ~3  # whole characters
-    return Scan(digest.hexdigest(), size, sample, encoding, tail[len(tail) - beyond:])
+    return Scan(size, sample, encoding, tail[len(tail) - beyond:])
 
 
 def detect_reading(path: Path, scanned: Scan, delimiter: str = "auto", header: str = "auto",

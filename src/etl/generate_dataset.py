@@ -19,7 +19,7 @@ from typing import Any
 import click
 
 from mlmonkey.errors import UserError
-from mlmonkey.files import PART, as_json, lock, sha256_of
+from mlmonkey.files import PART, as_json, lock, sha256_beside
 from mlmonkey.sealed import sealed
 from src.etl.checks import check_columns, check_raw, check_rejects, check_unchanged
 from src.etl.files import LOCK, new_files, work_folder
@@ -115,11 +115,10 @@ def run_steps(raw: Path, key: str, config: Config, show: Callable[[str], None],
             duckdb.connect(config={"memory_limit": MEMORY_LIMIT,
                                    "temp_directory": str(workspace)}) as connection:
         begin("scan")
+        hashed = sha256_beside(raw)
         plain = unpack(raw, workspace, config.member, config.sheet)
         check_beginning(raw, plain.path)
         scanned = scan(plain.path)
-        sha256 = scanned.sha256 if plain.path == raw else sha256_of(raw)
-        check_raw(raw, key, sha256, config.accept_changed_raw)
         with asking(raw, config):
             reading = detect_reading(raw, scanned, plain.delimiter or config.delimiter,
                                      config.header, config.encoding, config.missing,
@@ -129,6 +128,8 @@ def run_steps(raw: Path, key: str, config: Config, show: Callable[[str], None],
         source = open_source(connection, plain.path, reading, workspace,
                              escape if config.escape else str, trust)
         reading = source.reading
+        sha256 = hashed.result()
+        check_raw(raw, key, sha256, config.accept_changed_raw)
         check_columns(raw, reading["columns"], config.private)
         check_rejects(raw, key, source, config.max_rejects)
         begin("type the columns")

@@ -14,7 +14,7 @@ from mlmonkey.files import sha256_of
 from mlmonkey.redact import without_cells
 from src.etl.account import REASON, Source, Unproven
 from src.etl.sql import identifier, parquet_sql, quoted
-from src.etl.convert import WIDE, cells_sql, checked_value_sql, plain_sql, usual_value_sql
+from src.etl.convert import WIDE, cells_sql, checked_value_sql, plain_sql, usual_sql
 from src.settings import relative
 
 MISFIT = "a value that the rule of its column does not fit"
@@ -39,15 +39,21 @@ def stage_rows(connection: Any, source: Source, rules: Mapping[str, str], path: 
         usual = {}
         word_reads = re.search("[0-9]", "".join(source.reading["missing"]))
         if not word_reads and len(names) <= WIDE:
-            usual = {name: (f'"usual {n} "', sql) for n, name in enumerate(names)
-                     if (sql := usual_value_sql(name, rules[name]))}
-        seen = "".join(f", {sql} AS {place}" for place, sql in usual.values())
-        table = cells_sql(f"(SELECT *{seen} FROM {table})", names, source.reading,
-                          {name: f"{place} IS NOT NULL" for name, (place, _) in usual.items()})
+            usual = {name: (place, *sql) for n, name in enumerate(names)
+                     if (sql := usual_sql(name, rules[name], place := f'"usual {n} "',
+                                          source.tidy))}
+        if usual:
+            seen = ", ".join(f"{value} AS {place}" for place, value, _ in usual.values())
+            good = ", ".join(f"CASE WHEN {test} THEN {place} END AS {place}"
+                             for place, _, test in usual.values())
+            table = f"(SELECT * REPLACE ({good}) FROM (SELECT *, {seen} FROM {table}))"
+        table = cells_sql(table, names, source.reading,
+                          {name: f"{place} IS NOT NULL" for name, (place, *_) in usual.items()},
+                          source.tidy)
         values = {name: checked_value_sql(name, rules[name], f"error('{MISFIT}')")
                   for name in names}
         values |= {name: f"CASE WHEN {place} IS NOT NULL THEN {place} ELSE {values[name]} END"
-                   for name, (place, _) in usual.items()}
+                   for name, (place, *_) in usual.items()}
     selected = ", ".join(f"{value} AS {identifier(name)}" for name, value in values.items())
     try:
         count = write_parquet(connection, f"SELECT {selected} FROM {table} "

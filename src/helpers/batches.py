@@ -14,7 +14,7 @@ import pandas as pd
 
 from mlmonkey.cells import rule_of
 from mlmonkey.errors import UserError
-from mlmonkey.files import sha256_of
+from mlmonkey.files import sha256_beside
 from mlmonkey.rows import Rows, rows_from_columns
 from mlmonkey.schema import EXPECTED, Feature
 from mlmonkey.serving import finite
@@ -81,8 +81,8 @@ def open_input(path: Path, metadata: Mapping[str, Any], workspace: Path, connect
     trained = metadata["data"]["reading"]
     plain = unpack(path, workspace, member, sheet, trained.get("part"))
     check_beginning(path, plain.path)
+    hashed = sha256_beside(path)
     scanned = scan(plain.path)
-    sha256 = scanned.sha256 if plain.path == path else sha256_of(path)
     reading = _reading(path, scanned, metadata, plain.delimiter or delimiter)
     source = open_source(connection, plain.path, reading, workspace)
     columns = list(source.reading["columns"])
@@ -113,7 +113,7 @@ def open_input(path: Path, metadata: Mapping[str, Any], workspace: Path, connect
                  if kind == "VARCHAR" and trained["format"] != "parquet"}
     check = Styles(path, connection, source, rules, {decimal, dates} == {"auto"})
     batches = _read(connection, source, features, rules, texts, echoed, labels, escape, check)
-    return Input(path, sha256, source.account, columns, types, ignored, batches)
+    return Input(path, hashed.result(), source.account, columns, types, ignored, batches)
 
 
 def open_hold_out(metadata: Mapping[str, Any], profile: Mapping[str, Any] | None,

@@ -1,5 +1,6 @@
 """Staging trusts the rule that the first values have, and every other value can refute it."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from src.etl.stage import Misfit, stage_rows
 
 CELLS = st.sampled_from([
     "0", "7", "-7", "007", "+7", " 7", "7\u00a0", "1.5", "-0.0", "1.50", ".5", "5.", "1e3",
-    "1e-400", "12345678901234567", "1.2345678901234567", "9223372036854775807", "1_000", "1,234",
+    "1e-400", "1e400", "00", "-00.5", "0.00000", "12345678901234567", "1.2345678901234567", "9223372036854775807", "1_000", "1,234",
     "9223372036854775808", "2,5", "-1", "NA", " NA ", "", "true", "True", "false ", "2024-01-31",
     "2024-1-31", "2024-01-31 10:20:30", "2024-01-31 10:20", "2024-01-31T10:20:30", "2024-02-30",
     "0044-01-01", "infinity", "nan", "31/12/2024", "a", " a", "a b", "Ü", "ß ", None])
@@ -36,6 +37,7 @@ class Texts:
         connection.execute("CREATE OR REPLACE TEMP TABLE cells AS SELECT CAST(a AS VARCHAR) AS a, "
                            f'NULL AS "{REASON}" FROM texts ORDER BY n')
         self.reading = {"columns": ["a"], "missing": [*MISSING_WORDS, *words]}
+        self.tidy = not any(re.search("[ \\t-\\r]$|\u00a0", text) for text in texts if text)
 
     def sql(self) -> str:
         return "cells"
