@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 from mlmonkey.conformal import threshold, widen
 from mlmonkey.endpoint import Endpoint, Served
+from mlmonkey.errors import Problem
 from mlmonkey.golden import Prediction
-from mlmonkey.question import Problem, Question
+from mlmonkey.question import Question
 from mlmonkey.rows import Rows
 from mlmonkey.unusual import find_unusual
 

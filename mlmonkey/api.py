@@ -20,13 +20,13 @@ from typing import Any
 
 from flask import Flask, Response, request
 
-from mlmonkey import drift, invocations, open_inference, openapi, page
+from mlmonkey import counting, invocations, open_inference, openapi, page
 from mlmonkey.answering import ask, in_words
+from mlmonkey.bodies import is_csv, read_body, read_csv_body, wants_csv
 from mlmonkey.csv_answers import answer_columns
 from mlmonkey.csv_body import read_csv
 from mlmonkey.endpoint import Endpoint
-from mlmonkey.question import (is_csv, read_body, read_csv_body, read_options, read_question,
-                               wants_csv)
+from mlmonkey.question import read_options, read_question
 from mlmonkey.replies import answer_errors, as_csv, as_json
 from mlmonkey.shortcut import WRONG, Shortcut
 from mlmonkey.store import LoadedModel
@@ -57,7 +57,7 @@ def create_app(model: LoadedModel | None, release: Mapping[str, Any],
     open_inference.add_routes(app, endpoint)
     invocations.add_routes(app, endpoint)
     openapi.add_routes(app, endpoint)
-    drift.add_routes(app, endpoint)
+    counting.add_routes(app, endpoint)
     Shortcut(app, endpoint)
     return app
 

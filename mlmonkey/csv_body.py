@@ -8,7 +8,8 @@ from itertools import islice
 from typing import Any
 
 from mlmonkey.cells import read_column, rule_of, write_cell
-from mlmonkey.question import Problem, check_count
+from mlmonkey.errors import Problem
+from mlmonkey.question import check_count
 from mlmonkey.rows import Rows, rows_from_columns
 from mlmonkey.schema import RowError, short
 

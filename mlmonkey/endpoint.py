@@ -11,8 +11,8 @@ from flask import request
 
 from mlmonkey.conformal import largest_level
 from mlmonkey.csv_body import write_csv
+from mlmonkey.errors import Problem
 from mlmonkey.golden import Prediction
-from mlmonkey.question import Problem
 from mlmonkey.rows import Reader, Rows
 from mlmonkey.schema import example_row, short
 from mlmonkey.store import LoadedModel

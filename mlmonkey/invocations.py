@@ -16,10 +16,11 @@ from typing import Any
 
 from flask import Flask, Response, request
 
+from mlmonkey.bodies import check_is_json, is_csv, read_bytes, read_csv_body, read_python_json
 from mlmonkey.csv_body import read_csv
 from mlmonkey.endpoint import Endpoint
-from mlmonkey.question import (Problem, check_count, check_is_json, is_csv, read_bytes,
-                               read_csv_body, read_python_json)
+from mlmonkey.errors import Problem
+from mlmonkey.question import check_count
 from mlmonkey.replies import as_json, errors_under, json_of
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")

@@ -24,7 +24,7 @@ from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from mlmonkey.endpoint import Endpoint
-from mlmonkey.openapi import answers
+from mlmonkey.openapi_schemas import answers
 
 SECONDS = (.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1., 2.5, 10.)
 

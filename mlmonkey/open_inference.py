@@ -25,8 +25,9 @@ import orjson
 from flask import Flask, Response, request
 
 from mlmonkey import __version__
+from mlmonkey.bodies import read_bytes, read_python_json
 from mlmonkey.endpoint import Endpoint, Served
-from mlmonkey.question import Problem, read_bytes, read_python_json
+from mlmonkey.errors import Problem
 from mlmonkey.replies import as_json, errors_under, json_of
 from mlmonkey.schema import short
 from mlmonkey.tensors import datatype_of, make_rows, read_tensors, require, to_bytes

@@ -16,7 +16,8 @@ from werkzeug.exceptions import HTTPException
 
 from mlmonkey.conformal import NoInterval
 from mlmonkey.csv_answers import csv_cells, csv_lines
-from mlmonkey.question import Problem, as_sent
+from mlmonkey.errors import Problem
+from mlmonkey.question import as_sent
 from mlmonkey.redact import traceback_without_cells
 from mlmonkey.schema import RowError
 

@@ -8,8 +8,9 @@ import orjson
 from flask import Flask
 
 from mlmonkey.answering import ask, in_words
+from mlmonkey.bodies import JSON, broken_off, is_plain_json, parse
 from mlmonkey.endpoint import Endpoint
-from mlmonkey.question import JSON, broken_off, is_plain_json, parse, read_question
+from mlmonkey.question import read_question
 
 # in the environ: which route answered, where Flask was not asked; what is wrong, where Flask is
 ROUTE, WRONG = "endpoint.route", "endpoint.wrong"

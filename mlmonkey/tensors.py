@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mlmonkey.question import Problem, check_count
+from mlmonkey.errors import Problem
+from mlmonkey.question import check_count
 from mlmonkey.rows import KINDS, Feature, Rows, Schema, rows_from_columns
 from mlmonkey.schema import EXPECTED, RowError, is_date, short
 

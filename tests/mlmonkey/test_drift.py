@@ -14,7 +14,7 @@ import pytest
 from flask import Flask
 from scipy.stats import chi2
 
-from mlmonkey import drift, monitoring
+from mlmonkey import counting, monitoring
 from mlmonkey.api import create_app
 from mlmonkey.drift import FEWEST_ROWS, by_chance, psi
 from mlmonkey.sealed import sealed
@@ -192,12 +192,12 @@ def test_a_fork_does_not_count_its_parent_s_rows(model: LoadedModel, rows: list[
 def test_applications_that_are_gone_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each new model makes one, and what is registered for forks stays with the process."""
     create_app(None, {})
-    registered, known = [], len(drift.COUNTING)
+    registered, known = [], len(counting.COUNTING)
     monkeypatch.setattr(os, "register_at_fork", lambda **each: registered.append(each))
     for _ in range(3):
         create_app(None, {})
     gc.collect()
-    assert not registered and len(drift.COUNTING) <= known
+    assert not registered and len(counting.COUNTING) <= known
 
 
 def test_each_version_has_counts_of_its_own(model: LoadedModel, rows: list[Any],

@@ -19,8 +19,8 @@ from tritonclient.utils import np_to_triton_dtype
 from werkzeug.test import TestResponse
 
 from mlmonkey.api import create_app
+from mlmonkey.bodies import read_python_json
 from mlmonkey.open_inference import HEADER
-from mlmonkey.question import read_python_json
 from mlmonkey.store import LoadedModel
 from tests.asking import MAX_BYTES, MAX_ROWS, NAMES
 

@@ -13,7 +13,7 @@ import pytest
 from werkzeug.serving import make_server
 
 from mlmonkey.api import create_app
-from mlmonkey.openapi import DATE
+from mlmonkey.openapi_schemas import DATE
 from mlmonkey.operations import Operations
 from mlmonkey.schema import is_date
 from mlmonkey.store import LoadedModel

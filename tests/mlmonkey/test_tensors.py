@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlmonkey.question import Problem
+from mlmonkey.errors import Problem
 from mlmonkey.rows import Reader, Rows, Schema
 from mlmonkey.schema import RowError
 from mlmonkey.tensors import DATATYPES, datatype_of, make_rows, read_tensors, to_bytes
