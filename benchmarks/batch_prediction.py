@@ -10,7 +10,6 @@ its largest process; then all answers of the file are compared with those of the
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -18,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from train_overhead import copy_project
+from project import Used, copy_project, measure
 
 COLUMNS = 20
 TRAINED = 10_000  # rows of the table that the model learns from
@@ -63,10 +62,10 @@ def main() -> None:
                                    "--folds 2 --no-report")
         output = Path(folder) / "answers.csv"
         command, alone = [], []
-        small = predict(project, quarter, output)[1]
+        small = predict(project, quarter, output).memory
         for _ in range(options.rounds):
-            seconds, large = predict(project, whole, output)
-            command.append(seconds)
+            used = predict(project, whole, output)
+            command.append(used.processor)
             done = subprocess.run([sys.executable, "-c", ALONE, whole, output], cwd=project,
                                   check=True, text=True, stdout=subprocess.PIPE)
             seconds, equal = json.loads(done.stdout.splitlines()[-1])
@@ -76,7 +75,7 @@ def main() -> None:
     print(f"whole command         {tree:.2f} s of processor time")
     print(f"inference alone       {inference:.2f} s")
     print(f"ratio                 {tree / inference:.2f}")
-    print(f"peak memory           {large:.0f} MB; with a quarter of the rows {small:.0f} MB")
+    print(f"peak memory           {used.memory:.0f} MB; with a quarter of the rows {small:.0f} MB")
     print(f"answers bit-equal     {'yes' if equal else 'NO'}")
 
 
@@ -93,21 +92,15 @@ def write_table(path: Path, rows: int, digits: int) -> None:
                             for row, label in zip(numbers.tolist(), labels.tolist(), strict=True))
 
 
-def predict(project: Path, table: Path, output: Path) -> tuple[float, float]:
-    """Processor seconds and MB of one prediction."""
+def predict(project: Path, table: Path, output: Path) -> Used:
+    """What one prediction takes."""
     return run_make(project, "prediction", f"--input {table} --output {output}")
 
 
-def run_make(project: Path, target: str, words: str) -> tuple[float, float]:
-    """Processor seconds of the tree, and MB of its largest process."""
-    process = subprocess.Popen(
-        ["make", target, "PY_ENV=none", f"PYTHON={sys.executable}", f"ARGS={words}"],
-        cwd=project, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"make {target} failed")
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+def run_make(project: Path, target: str, words: str) -> Used:
+    """What a target takes."""
+    return measure(["make", target, "PY_ENV=none", f"PYTHON={sys.executable}", f"ARGS={words}"],
+                   project)
 
 
 if __name__ == "__main__":

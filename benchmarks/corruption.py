@@ -19,6 +19,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from benchmarks.project import copy_project
 from mlmonkey.errors import UserError
 from mlmonkey.metadata import write_artifact, write_metadata
 from mlmonkey.store import ModelId, ModelStore
@@ -35,7 +36,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        from benchmarks.train_overhead import copy_project
         project = copy_project(Path(folder) / "project")
         subprocess.run(TRAIN, cwd=project, check=True, stdout=subprocess.DEVNULL)
         from src.helpers.datasets import feature_function

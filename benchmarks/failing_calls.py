@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from train_overhead import ROOT, copy_project
+from project import ROOT, copy_project
 
 sys.path.insert(0, str(ROOT))
 from mlmonkey.errors import UserError  # noqa: E402

@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,16 +24,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from benchmarks.project import ROOT, copy_project  # noqa: E402
 from mlmonkey.claims import owner_of  # noqa: E402
 from mlmonkey.files import sha256_of  # noqa: E402
 from mlmonkey.store import ModelStore  # noqa: E402
 from src.model.trusted import TRUSTED  # noqa: E402
 
-FILES = ("src", "mlmonkey", "data/raw", "Makefile", "params.yaml", "requirements.txt",
-         "requirements-dev.txt", ".env", "setup.py")
 SIGNALS = (signal.SIGKILL, signal.SIGINT)
 LINE = "interrupted: what was complete is kept, the rest was removed"
 TABLE = "data/raw/kills.csv"
@@ -78,11 +74,7 @@ class Campaign:
         self.random = random.Random(seed)
         self.store = ModelStore(project / "models", project / "models" / "metadata", TRUSTED)
         self.runs = 0
-        project.mkdir(parents=True)
-        for name in FILES:
-            place, copy = ROOT / name, project / name
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(place, copy) if place.is_dir() else shutil.copy(place, copy)
+        copy_project(project)
         self.write_table()
         self.seconds = {stage: self.complete(stage) for stage in ("train", "generate-dataset",
                                                                   "prediction", "report")}

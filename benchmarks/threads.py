@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from train_overhead import copy_project, measure
+from project import Used, copy_project, measure
 
 WORDS = [sys.executable, "-m", "src.train", "--data", "data/raw/penguins.csv", "--target",
          "species", "--no-report", "--threads"]
@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
-    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in WAYS}
+    seconds: dict[str, list[Used]] = {name: [] for name in WAYS}
     with tempfile.TemporaryDirectory() as folder:
         project = copy_project(Path(folder) / "project")
         dataset = [sys.executable, "-m", "src.etl.generate_dataset", *WORDS[3:5]]
@@ -45,8 +45,8 @@ def main() -> None:
         for process in busy:
             process.kill()
     for name, measured in seconds.items():
-        wall, processor = (statistics.median(values) for values in zip(*measured))
-        print(f"{name:<26} wall {wall:.1f} s   processor {processor:.1f} s")
+        used = Used(*map(statistics.median, zip(*measured)))
+        print(f"{name:<26} wall {used.wall:.1f} s   processor {used.processor:.1f} s")
 
 
 def spin() -> None:

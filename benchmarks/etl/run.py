@@ -14,14 +14,13 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from benchmarks.project import Used, copy_project, measure  # noqa: E402
+
 TABLE = """
 COPY (SELECT i AS id, 100000 + h % 900000 AS customer,
   (h % 1000000) / 1000.0 AS price, ((h // 7) % 200000 - 100000) / 100.0 AS balance,
@@ -56,14 +55,6 @@ def steps(total):
 generate_dataset.steps = steps
 generate_dataset.main()
 """
-
-
-class Used(NamedTuple):
-    """What a command took: seconds, and MB of its largest process."""
-
-    wall: float
-    processor: float
-    memory: float
 
 
 def main() -> None:
@@ -110,16 +101,6 @@ def write_table(path: Path, rows: int) -> None:
     duckdb.execute(TABLE.format(rows=rows, path=path))
 
 
-def copy_project(folder: Path) -> Path:
-    """What generate-dataset needs, without tables and results."""
-    for name in ("src", "mlmonkey"):
-        shutil.copytree(ROOT / name, folder / name)
-    for name in ("params.yaml", "requirements.txt", ".env"):
-        shutil.copy(ROOT / name, folder / name)
-    (folder / "data/raw").mkdir(parents=True)
-    return folder
-
-
 def clear(project: Path) -> None:
     for name in ("staging", "transformed"):
         shutil.rmtree(project / "data" / name, ignore_errors=True)
@@ -130,17 +111,6 @@ def timings(project: Path) -> dict[str, float]:
     profile = next((project / "data/transformed").glob("*.json"))
     found: dict[str, float] = json.loads(profile.read_text(encoding="utf-8"))["timings"]
     return found
-
-
-def measure(words: list[str], folder: Path) -> Used:
-    """Run a command."""
-    began = time.perf_counter()
-    process = subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - began
-    if os.waitstatus_to_exitcode(status):
-        raise SystemExit(f"{' '.join(words)} failed")
-    return Used(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
 if __name__ == "__main__":
