@@ -7,6 +7,7 @@ from pathlib import Path
 
 from src.etl.asking import Ambiguous
 from src.etl.detect import Reading
+from src.etl.records import Dialect
 from src.etl.sql import csv_sql, identifier, line_end, parquet_sql
 
 REASON = "rejected "  # column of a source; no column of a CSV file has a name that ends in a blank
@@ -52,6 +53,7 @@ class Source:
     rejects: Path | None = None
     longest: int = 0  # bytes of a mended record
     tidy: bool = False  # no cell ends with a blank, and none holds one beyond ASCII
+    dialect: Dialect = Dialect()  # of a mended copy
     proven: bool = True  # else whoever reads all of it must find `account.records` records
 
     def sql(self) -> str:
@@ -62,8 +64,8 @@ class Source:
         if self.reading["format"] == "parquet":
             return f"(SELECT *, NULL AS {identifier(REASON)} FROM {parquet_sql(self.path)})"
         if self.mended:
-            return csv_sql(self.path, [*self.reading["columns"], REASON], ",", False,
-                           longest=self.longest)
+            return csv_sql(self.path, [*self.reading["columns"], REASON], self.dialect.delimiter,
+                           False, longest=self.longest, sign=self.dialect.quote)
         table = csv_sql(self.path, self.reading["columns"], self.reading["delimiter"],
                         self.reading["header"], line_end(self.path),
                         sign=self.reading["quote"])

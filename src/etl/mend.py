@@ -1,16 +1,19 @@
-"""A file that is not in order, read line by line: a bad line costs that line, never another."""
+"""A file that is not in order: a bad line costs that line, never another.
+
+Lines that are in order are copied as they stand, many at once; the others are read one by one.
+"""
 
 import codecs
 import csv
 import re
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
 from src.etl.account import Account, Source
 from src.etl.detect import Reading
+from src.etl.pieces import Text, orderly_lines, read_pieces
 from src.etl.records import Dialect, Lines, Record, read_records
 from src.etl.repair import Columns
 
@@ -20,7 +23,7 @@ UNREADABLE = re.compile("[\udc00-\udcff]")  # as _mark_bytes writes bytes that a
 
 def mend(path: Path, reading: Reading, workspace: Path,
          write_reject: Callable[[str], str]) -> Source:
-    """Read line by line; write a clean UTF-8 copy in which a rejected record has only a reason."""
+    """Write a clean UTF-8 copy, in which a rejected record has only a reason."""
     codecs.register_error("mark bytes", _mark_bytes)
     account, width, longest = Account(), len(reading["columns"]), 0
     dialect = Dialect(reading["delimiter"], reading["quote"], reading["quote_escape"])
@@ -29,15 +32,25 @@ def mend(path: Path, reading: Reading, workspace: Path,
     with _open_text(path, reading) as file, \
             open(mended, "w", encoding="utf-8", newline="") as clean, \
             open(rejects, "w", encoding="utf-8", errors="backslashreplace", newline="") as rest:
-        writer = csv.writer(clean, lineterminator="\n", quoting=csv.QUOTE_ALL)
         lost = csv.writer(rest, lineterminator="\n")
         lost.writerow(["line", "reason", "text"])
-        below = deque[str]()
-        lines = Lines(_but_the_last(file, reading["footer"], below))
+        below: list[str] = []
+        lines = Text(read_pieces(file, reading["footer"], below))
         names = _skip_to_records(lines, reading, dialect, account)
+        skip_bare = reading["skip_separator_lines"]
+        orderly = orderly_lines(dialect, width, names)
+        mark, sign = (dialect.delimiter, dialect.quote or '"') if orderly else Dialect()[:2]
+        writer = csv.writer(clean, delimiter=mark, quotechar=sign, lineterminator="\n",
+                            quoting=csv.QUOTE_ALL)
         columns = Columns(_first_rows(path, reading, dialect), width, dialect)
-        for record in read_records(lines, dialect, width, columns,
-                                   reading["skip_separator_lines"]):
+        records = read_records(lines, dialect, width, columns, skip_bare)
+        while True:
+            if orderly and (many := lines.take_many(orderly)):
+                account.records += many.count("\n")
+                longest = max(longest, 4 * len(many))
+                clean.write(many.replace("\r\n", "\n").replace("\n", f"{mark}\n"))
+            if (record := next(records, None)) is None:
+                break
             longest = max(longest, 4 * len(record.text) + 3 * width)  # in UTF-8, all quoted
             if record.cells == []:
                 account.blank += record.lines
@@ -62,7 +75,7 @@ def mend(path: Path, reading: Reading, workspace: Path,
     account.read = account.records - account.repaired - account.rejected
     account.check(path)
     kept = rejects if account.rejected else None
-    return Source(mended, reading, account, True, kept, longest)
+    return Source(mended, reading, account, True, kept, longest, dialect=Dialect(mark, sign))
 
 
 def _open_text(path: Path, reading: Reading) -> TextIO:
@@ -71,14 +84,6 @@ def _open_text(path: Path, reading: Reading) -> TextIO:
     if reading["encoding"] not in ("utf-8-sig", "utf-16", "utf-32") and file.read(1) != "\ufeff":
         file.seek(0)
     return file
-
-
-def _but_the_last(file: Iterable[str], count: int, last: deque[str]) -> Iterator[str]:
-    """The lines of a file; so many at its end go to `last` instead."""
-    for line in file:
-        last.append(line)
-        if len(last) > count:
-            yield last.popleft()
 
 
 def _skip_to_records(lines: Lines, reading: Reading, dialect: Dialect,
