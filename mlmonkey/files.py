@@ -20,6 +20,7 @@ try:
 except ImportError:  # pragma: no cover - a system without flock: nothing is ever locked
     fcntl = None  # type: ignore[assignment]
 
+HASHED_BYTES = 1 << 22  # at a time; smaller pieces stop the other threads of Python too often
 PART = ".part-"  # how the names of unfinished files begin
 PART_PATTERN = re.compile(rf"{re.escape(PART)}[a-z0-9_]{{8}}([.][^.]+)?")  # and how they go on
 # what systems without locks on a folder, such as some network ones, answer
@@ -36,8 +37,11 @@ class Lock(Enum):
 
 def sha256_of(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes, read in pieces."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    digest, piece = hashlib.sha256(), bytearray(HASHED_BYTES)
+    with open(path, "rb", buffering=0) as file:
+        while size := file.readinto(piece):
+            digest.update(memoryview(piece)[:size])
+    return digest.hexdigest()
 
 
 def sha256_beside(path: Path) -> Future[str]:

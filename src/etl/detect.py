@@ -7,6 +7,7 @@ it again.
 
 import codecs
 import io
+import os
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ Reading = dict[str, Any]
 SAMPLE_LINES = 1000  # that decide about the dialect; about the layout all of the sample does
 PIECE_BYTES = 1 << 20  # a sample is one piece
 TAIL_BYTES = 1 << 16
+CACHED_BYTES = 1 << 16  # larger pieces leave the processor cache, and are slower
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " ", "colon": ":"}
 QUOTES = {"double": '"', "single": "'", "none": ""}
 ESCAPES = {"doubled": "", "backslash": "\\"}
@@ -98,23 +100,27 @@ def check_beginning(path: Path, plain: Path) -> None:
 
 def scan(path: Path) -> Scan:
     """Tell the encoding of a file from all of its bytes, and keep the beginning and the end."""
-    size, sample, tail = 0, b"", b""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     pairs = bad = 0  # bytes after the first one of characters beyond ASCII; bytes that fit nowhere
     with open(path, "rb") as file:
-        while piece := file.read(PIECE_BYTES):
-            sample, tail = sample or piece, (tail + piece)[-TAIL_BYTES:]
-            size += len(piece)
+        size = file.seek(0, os.SEEK_END)
+        # whole characters of what the sample does not reach
+        beyond = min(max(size - PIECE_BYTES, 0), TAIL_BYTES) & ~3
+        file.seek(size - beyond)
+        tail = file.read()
+        file.seek(0)
+        piece = sample = file.read(PIECE_BYTES)
+        while piece:
             if not piece.isascii() or decoder.getstate()[0]:
                 text = decoder.decode(piece)
                 pairs += len(piece) - len(text)
                 bad += text.count("\ufffd")
+            piece = file.read(CACHED_BYTES)
     bad += bool(decoder.getstate()[0])
     # a few bad bytes among many good ones are damage, and cost their records only
     encoding = marked_encoding(sample[:4096]) or (
         "utf-8" if 2 * bad <= pairs else guess_encoding(sample))
-    beyond = min(size - len(sample), TAIL_BYTES) & ~3  # whole characters
-    return Scan(size, sample, encoding, tail[len(tail) - beyond:])
+    return Scan(size, sample, encoding, tail)
 
 
 def detect_reading(path: Path, scanned: Scan, delimiter: str = "auto", header: str = "auto",
