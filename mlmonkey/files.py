@@ -37,7 +37,7 @@ class Lock(Enum):
 
 def sha256_of(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes, read in pieces."""
-    digest, piece = hashlib.sha256(), bytearray(HASHED_BYTES)
+    digest, piece = hashlib.sha256(), bytearray(min(path.stat().st_size + 1, HASHED_BYTES))
     with open(path, "rb", buffering=0) as file:
         while size := file.readinto(piece):
             digest.update(memoryview(piece)[:size])
