@@ -24,6 +24,7 @@ from typing import Any
 
 import pandas as pd
 
+from mlmonkey.current import read_current
 from mlmonkey.errors import UserError
 from mlmonkey.rows import Reader
 from mlmonkey.store import LoadedModel, ModelStore
@@ -101,7 +102,8 @@ def load_model(name: str | None, version: int | None) -> Model:
 def compare_models() -> pd.DataFrame:
     """See mlmonkey.leaderboard."""
     store = find_store()
-    selected = {name: each["version"] for name, each in store.current()["models"].items()}
+    chosen = read_current(store.models)["models"]
+    selected = {name: each["version"] for name, each in chosen.items()}
     rows = []
     for identifier, metadata in store.readable():
         scores = [each for each in metadata["scores"] if each["strategy"] == "hold-out"]

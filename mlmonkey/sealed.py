@@ -12,6 +12,7 @@ import stat
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from mlmonkey.errors import UserError
@@ -77,6 +78,12 @@ def read_regular(path: Path, most: int) -> bytes:
             return file.read(most + 1)
     finally:
         os.close(handle)
+
+
+def damaged(path: Path, why: str) -> UserError:
+    """What is said of a file that can't be used as it is."""
+    return UserError(f"{path} is damaged ({why}); restore it, or remove it and train anew: "
+                     f"rm {quote(str(path))} && make train")
 
 
 def _digest(content: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ those that are used. A hash beside a file stops accidents, not somebody who can 
 import hashlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,13 +19,14 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from mlmonkey.claims import claim, identifiers
+from mlmonkey.current import read_current
 from mlmonkey.errors import UserError
-from mlmonkey.files import lock, sha256_of_text, write_json
+from mlmonkey.files import sha256_of_text
 from mlmonkey.golden import Prediction, golden_difference, moved_versions, predict_with
 from mlmonkey.metadata_check import misfit
 from mlmonkey.model_files import deserialize
 from mlmonkey.names import ModelId, composed, owner_of, parse_identifier
-from mlmonkey.sealed import SEAL, is_intact, read_json, read_regular, sealed
+from mlmonkey.sealed import SEAL, damaged, is_intact, read_json, read_regular
 
 if TYPE_CHECKING:  # numpy is not for those who only look which models there are
     from mlmonkey.rows import Rows
@@ -117,11 +118,11 @@ class ModelStore:
             raise UserError(f"there is no model {identifier}: {path} is missing; "
                             f"known: {self._known()}") from None
         except ValueError as error:
-            raise _damaged(path, str(error)) from None
+            raise damaged(path, str(error)) from None
         if wrong := misfit(content):
-            raise _damaged(path, wrong)
+            raise damaged(path, wrong)
         if not is_intact(content):
-            raise _damaged(path, f"its content is not what was written: {SEAL} differs")
+            raise damaged(path, f"its content is not what was written: {SEAL} differs")
         if (content["model_name"], content["model_version"]) != identifier:
             raise UserError(f"{path} is not the metadata of {identifier}, but of another model; "
                             f"put the right file back, or remove it and train anew: "
@@ -131,57 +132,6 @@ class ModelStore:
     def metadata_path(self, identifier: ModelId) -> Path:
         """Where the metadata of a model is."""
         return self.metadata / f"{identifier}.json"
-
-    def current(self) -> dict[str, Any]:
-        """What current.json says: the default name, and the selected version of each name.
-
-        A person may edit it and take out its seal; a seal that doesn't fit means damage.
-        """
-        path = self.models / "current.json"
-        try:
-            content = read_json(path)
-        except FileNotFoundError:
-            return {"default": None, "models": {}}
-        except ValueError as error:
-            raise _damaged(path, str(error)) from None
-        if not _is_choice(content):
-            raise _damaged(path, 'it must be {"default": NAME, "models": {NAME: {"version": N, '
-                                 '"promoted": true or false}}}')
-        if SEAL in content and not is_intact(content):
-            raise _damaged(path, f"its content is not what was written: {SEAL} differs; if you "
-                                 f"edited it, take out {SEAL} too")
-        return {"default": content.get("default"), "models": content["models"]}
-
-    def select(self, identifier: ModelId) -> bool:
-        """Make a version its name's choice, and its name the default, unless one is promoted.
-
-        Returns:
-            False when a promoted version of this name keeps its place.
-        """
-        with self._locked("current.json"):
-            current = self.current()
-            models, default = current["models"], current["default"]
-            kept = models.get(identifier.name, {}).get("promoted", False)
-            if not kept:
-                models[identifier.name] = {"version": identifier.version, "promoted": False}
-            if not models.get(default, {}).get("promoted", False):
-                current["default"] = identifier.name
-            write_json(self.models / "current.json", sealed(current))
-        return not kept
-
-    def promote(self, identifier: ModelId) -> int | None:
-        """Make a version its name's choice, whatever is trained later.
-
-        Returns:
-            The version that was chosen before.
-        """
-        with self._locked("current.json"):
-            current = self.current()
-            before = current["models"].get(identifier.name, {}).get("version")
-            current["models"][identifier.name] = {"version": identifier.version, "promoted": True}
-            current["default"] = current["default"] or identifier.name
-            write_json(self.models / "current.json", sealed(current))
-        return before
 
     def choose(self, name: str | None = None, version: int | None = None,
                path: Path | None = None) -> ModelId:
@@ -199,7 +149,7 @@ class ModelStore:
             return identifier
         if not known:
             raise UserError(f"there is no model in {self.metadata}; train one: make train")
-        current = self.current()
+        current = read_current(self.models)
         if name is None:
             name = current["default"] or known[-1].name
         name = composed(name)
@@ -273,11 +223,6 @@ class ModelStore:
         """Reserve the next free version of a name for one training; see mlmonkey.claims."""
         return claim(self.models, self.metadata, name)
 
-    @contextmanager
-    def _locked(self, what: str) -> Iterator[None]:
-        with lock(self.models / f".lock-{what}", f"{self.models}/{what}"):
-            yield
-
     def _checked_bytes(self, artifact: Mapping[str, Any], identifier: ModelId) -> bytes:
         """Read an artifact once; the bytes that were hashed are the bytes that are used."""
         name, again = artifact["file"], "put the right file back or train anew: make train"
@@ -328,17 +273,3 @@ class ModelStore:
         if len(known) > 10:
             known = known[:10] + [f"and {len(known) - 10} more"]
         return ", ".join(known) or "none yet, train one: make train"
-
-
-def _is_choice(content: Any) -> bool:
-    return (isinstance(content, dict) and content.keys() <= {"default", "models", SEAL}
-            and isinstance(content.get("default"), str | None)
-            and isinstance(content.get("models"), dict)
-            and all(isinstance(each, dict) and type(each.get("version")) is int
-                    and isinstance(each.get("promoted", False), bool)
-                    for each in content["models"].values()))
-
-
-def _damaged(path: Path, why: str) -> UserError:
-    return UserError(f"{path} is damaged ({why}); restore it, or remove it and train anew: "
-                     f"rm {quote(str(path))} && make train")

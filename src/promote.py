@@ -9,6 +9,7 @@ serves this name changes to it by itself (src/helpers/deployment.py).
 
 import click
 
+from mlmonkey.current import promote
 from mlmonkey.errors import UserError
 from src.helpers.configuration import Config, script
 from src.helpers.datasets import model_store
@@ -29,7 +30,7 @@ def main(config: Config) -> None:
                         f"2; known: {known}")
     identifier = store.choose(config.model_name, config.model_version)
     store.check(identifier)
-    before = store.promote(identifier)
+    before = promote(store.models, identifier)
     print(f"{identifier} is promoted: --model-name {identifier.name} means it from now on"
           + (f" (before: version {before})" if before else ""))
 

@@ -23,6 +23,7 @@ from typing import Any
 
 import click
 
+from mlmonkey.current import select
 from mlmonkey.errors import UserError
 from mlmonkey.names import ModelId, check_name
 from src.etl.unpack import table_name
@@ -176,7 +177,7 @@ def same_training(key: str, training: Config) -> ModelId | None:
 def reselect(identifier: ModelId, training: Config) -> int:
     """Nothing to train: select the version again, and write its report if that is gone."""
     print(f"model {identifier}: up to date, nothing to do")
-    model_store().select(identifier)
+    select(model_store().models, identifier)
     page = load_settings().reports / f"{identifier}.html"
     if not training.report or page.is_file():
         return 0

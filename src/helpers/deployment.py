@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from mlmonkey.current import read_current
 from mlmonkey.errors import UserError
 from mlmonkey.files import write_text
 from mlmonkey.redact import traceback_without_cells
@@ -157,7 +158,7 @@ class Deployment:
             return now
         if asked:
             return self.store.choose(name)
-        chosen = self.store.current()["models"].get(name, {})
+        chosen = read_current(self.store.models)["models"].get(name, {})
         return ModelId(name, chosen["version"]) if chosen.get("promoted") else now
 
     def check_columns(self, wanted: ModelId, asked: bool) -> None:

@@ -12,6 +12,7 @@ from mlmonkey import metadata as md
 from mlmonkey.bins import reference
 from mlmonkey.claims import check_owner
 from mlmonkey.code_state import git_commit, uncommitted_patch
+from mlmonkey.current import select
 from mlmonkey.errors import UserError
 from mlmonkey.golden import golden_difference, golden_outputs, predict_with
 from mlmonkey.model_files import deserialize, serialize
@@ -84,7 +85,7 @@ def train(profile: dict[str, Any], target: str, config: Config) -> dict[str, Any
             "profile": profile, "table": table, "task": task, "config": config, "recipe": recipe,
             "evaluation": evaluation, "dummy": dummy, "importances": importances,
             "parts": parts, "doctor": findings, "clock": clock})
-    if not store.select(identifier):
+    if not select(store.models, identifier):
         print(f"note: the promoted version of {name!r} stays the one that is used")
     return metadata
 

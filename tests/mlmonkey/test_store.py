@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from conftest import edit_sealed
 
+from mlmonkey.current import read_current, select
 from mlmonkey.errors import UserError
 from mlmonkey.store import ModelId, ModelStore
 
@@ -104,7 +105,8 @@ def test_golden_rows_that_were_edited_are_refused(store: ModelStore) -> None:
 def test_an_edited_choice_is_refused(store: ModelStore, content: str) -> None:
     path = store.models / "current.json"
     path.write_text(content)
-    for use in (store.current, store.choose, lambda: store.select(IRIS)):
+    for use in (lambda: read_current(store.models), store.choose,
+                lambda: select(store.models, IRIS)):
         with pytest.raises(UserError, match="current.json is damaged .*; restore it, or remove"):
             use()
     path.unlink()
@@ -145,9 +147,9 @@ def test_a_promoted_version_keeps_its_place(store: ModelStore) -> None:
     path = store.models / "current.json"
     path.write_text(json.dumps(current))
     with pytest.raises(UserError, match="if you edited it, take out content_sha256 too"):
-        store.current()
+        read_current(store.models)
     del current["content_sha256"]
     path.write_text(json.dumps(current))
-    assert not store.select(ModelId("iris", 2))
-    assert store.select(ModelId("penguins", 1))
-    assert store.current() == current and "content_sha256" in path.read_text()
+    assert not select(store.models, ModelId("iris", 2))
+    assert select(store.models, ModelId("penguins", 1))
+    assert read_current(store.models) == current and "content_sha256" in path.read_text()
