@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from mlmonkey.errors import UserError
@@ -61,8 +62,13 @@ def check_rejects(raw: Path, key: str, source: Any, limit: float) -> None:
     """
     account = source.account
     if not account.records:
-        raise UserError(f"{relative(raw)} holds no record, only {account.lines} line(s) of header "
-                        "or blanks; see the reading with --header no")
+        only = (f", only {account.lines} line(s) of header or blanks; see the reading with "
+                "--header no" if source.reading["format"] == "csv" else "; save the table again")
+        raise UserError(f"{relative(raw)} holds no record{only}")
+    if account.records == 1 and source.reading["format"] == "json":
+        raise UserError(f"{relative(raw)} is one record, maybe with a table in it; write the table "
+                        "with a record a line: df.to_json('table.jsonl', orient='records', "
+                        f"lines=True), or jq -c '.data[]' {quote(relative(raw))} > table.jsonl")
     share = account.rejected / account.records
     if share > limit:
         refused = load_settings().staging / f"{key}.refused.csv"

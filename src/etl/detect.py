@@ -39,7 +39,7 @@ QUOTES = {"double": '"', "single": "'", "none": ""}
 ESCAPES = {"doubled": "", "backslash": "\\"}
 CONTROL_BYTES = [bytes([code]) for code in range(1, 32) if chr(code) not in "\t\n\f\r"]
 TABLES = (".csv", ".tsv", ".txt", ".parquet", ".jsonl", ".xlsx", *ENDINGS)
-JSON_LINES = re.compile(rb'(\xef\xbb\xbf)?\s*[{]\s*("|[}])')
+JSON = re.compile(r'\ufeff?\s*([{]\s*["}]|\[\s*[{\[])')
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ def check_beginning(path: Path, plain: Path) -> None:
     zeros = head.count(0)
     if zeros > len(head) / 1000 + 1 or zeros and zeros > lines or odd > len(head) / 100:
         what = f"byte {head.index(0)} is zero" if zeros else f"{odd} control characters"
-        raise UserError(f"{relative(path)} is not a table ({what}); give a file of CSV, JSON lines "
-                        "or Parquet, or a workbook")
+        raise UserError(f"{relative(path)} is not a table ({what}); give a file of CSV, JSON or "
+                        "Parquet, or a workbook")
 
 
 def scan(path: Path) -> Scan:
@@ -138,7 +138,7 @@ def detect_reading(path: Path, scanned: Scan, delimiter: str = "auto", header: s
     words = [*MISSING_WORDS, *(word for word in missing if word not in MISSING_WORDS)]
     if scanned.sample.startswith(b"PAR1"):
         return {"format": "parquet", "missing": words}
-    if JSON_LINES.match(scanned.sample):
+    if JSON.match(scanned.sample[:4096].decode(scanned.encoding, "replace")):
         return {"format": "json", "encoding": scanned.encoding, "renamed": [],
                 "missing": words}
     encoding = scanned.encoding if encoding == "auto" else _known_encoding(encoding, scanned)

@@ -41,8 +41,8 @@ LAYOUT = ("quote", "quote_escape", "preamble", "footer", "separator_lines")
 
 @script("generate_dataset")
 @click.option("--data", type=click.Path(path_type=Path), default="data/raw/iris.csv",
-              help="Raw file: CSV in any ordinary dialect, JSON lines (both also packed: .gz, "
-              ".zst, .zip), Parquet or a workbook.")
+              help="Raw file: CSV in any ordinary dialect, JSON (both also packed: .gz, .zst, "
+              ".bz2, .xz, .zip), Parquet or a workbook.")
 @part_options
 @click.option("--delimiter", default="auto",
               help="Between cells: comma, semicolon, tab, pipe, space, colon, or the very signs.")
@@ -126,7 +126,7 @@ def run_steps(raw: Path, key: str, config: Config, show: Callable[[str], None],
         reading |= {"part": plain.part} if plain.part else {}
         begin("account for every record")
         source = open_source(connection, plain.path, reading, workspace,
-                             escape if config.escape else str, trust)
+                             escape if config.escape else str, trust, raw)
         reading = source.reading
         sha256 = hashed.result()
         check_raw(raw, key, sha256, config.accept_changed_raw)

@@ -8,14 +8,15 @@ from mlmonkey.errors import UserError
 from src.etl.account import Account, Source
 from src.etl.clean import may_be_clean, open_clean
 from src.etl.detect import Reading
-from src.etl.json_lines import open_json_lines
+from src.etl.json_lines import open_json
 from src.etl.mend import mend
 from src.etl.sql import parquet_sql
 from src.settings import relative
 
 
 def open_source(connection: Any, path: Path, reading: Reading, workspace: Path,
-                write_reject: Callable[[str], str] = str, trust: bool = False) -> Source:
+                write_reject: Callable[[str], str] = str, trust: bool = False,
+                raw: Path | None = None) -> Source:
     """Account for every record of a file and return what DuckDB can read strictly.
 
     Args:
@@ -24,12 +25,13 @@ def open_source(connection: Any, path: Path, reading: Reading, workspace: Path,
         write_reject: what is kept of a rejected record's raw text.
         trust: take a file whose lines and delimiters add up as clean; DuckDB, which is still to
             read it, can only refute that: see `proving`.
+        raw: the file as the user knows it, where `path` was unpacked from it.
     """
     connection.execute("SET TimeZone = 'UTC'")  # moments with a zone must not depend on the machine
     if reading["format"] == "parquet":
-        return _open_parquet(connection, path, reading)
+        return _open_parquet(connection, path, reading, raw or path)
     if reading["format"] == "json":
-        return open_json_lines(path, reading, workspace, write_reject)
+        return open_json(path, reading, workspace, write_reject, raw or path)
     if may_be_clean(reading):
         source = open_clean(connection, path, reading, trust)
         if source is not None:
@@ -37,12 +39,13 @@ def open_source(connection: Any, path: Path, reading: Reading, workspace: Path,
     return mend(path, reading, workspace, write_reject)
 
 
-def _open_parquet(connection: Any, path: Path, reading: Reading) -> Source:
+def _open_parquet(connection: Any, path: Path, reading: Reading, raw: Path) -> Source:
     import duckdb
     try:
         columns = connection.sql(f"FROM {parquet_sql(path)}").columns
         count = connection.execute(f"SELECT count(*) FROM {parquet_sql(path)}").fetchone()[0]
     except duckdb.Error as error:
-        raise UserError(f"{relative(path)} is not a readable Parquet file "
-                        f"({str(error).splitlines()[0][:120]}); write it again") from None
+        reason = str(error).splitlines()[0].replace(str(path), raw.name)
+        raise UserError(f"{relative(raw)} is not a readable Parquet file ({reason[:120]}); "
+                        "write it again") from None
     return Source(path, reading | {"columns": columns}, Account(records=count, read=count))

@@ -84,7 +84,7 @@ def open_input(path: Path, metadata: Mapping[str, Any], workspace: Path, connect
     hashed = sha256_beside(path)
     scanned = scan(plain.path)
     reading = _reading(path, scanned, metadata, plain.delimiter or delimiter)
-    source = open_source(connection, plain.path, reading, workspace)
+    source = open_source(connection, plain.path, reading, workspace, raw=path)
     columns = list(source.reading["columns"])
     target = metadata["target"]
     wanted = [*metadata["features"], *([target["name"]] if labels else [])]

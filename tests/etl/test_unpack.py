@@ -1,4 +1,4 @@
-"""Tables in .gz, .zst, .zip, JSON lines and workbooks are read as the same table in CSV is."""
+"""Tables in .gz, .zst, .zip and workbooks are read as the same table in CSV is."""
 
 import bz2
 import csv
@@ -119,31 +119,6 @@ def test_other_kinds_of_files_are_called_by_their_names(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
         with pytest.raises(UserError, match=words):
             read(tmp_path / name, tmp_path)
-
-
-def test_json_lines(tmp_path: Path) -> None:
-    path = tmp_path / "a.jsonl"
-    path.write_bytes(b'\xef\xbb\xbf{"a": 1.10, " B ": "x, \\"y\\"", "c": true}\r\n\r\n'
-                     b'{"a": 12345678901234567890123, "new": {"k": [1, null]}, "c": null}\n'
-                     b'{"a": 1, "a": 2}\n[1]\n{"a": 1\n{"a": "\\ud800"}\n{"a": "\xff"}\n'
-                     b'{"a": "\xc3\x9c", "c": false}')
-    source, rows = read(path, tmp_path)
-    assert source.reading["columns"] == ["a", "B", "c", "new"]
-    assert rows == [("1.10", 'x, "y"', "true", None),
-                    ("12345678901234567890123", None, None, '{"k": [1, null]}'),
-                    ("Ü", None, "false", None)]
-    counts = vars(source.account)
-    assert (counts["lines"], counts["blank"], counts["read"], counts["rejected"]) == (9, 1, 3, 5)
-    assert source.rejects
-    with open(source.rejects, encoding="utf-8", newline="") as file:
-        lost = list(csv.DictReader(file))
-    assert [(row["line"], row["reason"].split(" (")[0][:30]) for row in lost] == [
-        ("4", "a name that appears twice"), ("5", "a list instead of a record"),
-        ("6", "Expecting ',' delimiter: line "), ("7", "a character that is none"),
-        ("8", "a character that is none")]
-    path.write_text("{}\n")
-    with pytest.raises(UserError, match="no record with a name"):
-        read(path, tmp_path)
 
 
 def test_a_workbook(tmp_path: Path) -> None:
