@@ -14,7 +14,7 @@ from src.etl.account import Account, Source
 from src.etl.detect import Reading
 from src.etl.sql import csv_sql, identifier, line_end, quoted
 
-PIECE_BYTES = 1 << 15  # for larger ones memory is asked of the system each time
+PIECE_BYTES = 1 << 17
 
 
 def may_be_clean(reading: Reading) -> bool:
@@ -94,43 +94,47 @@ class _Bytes:
 
 
 def _count_bytes(path: Path, mark: bytes, sign: bytes) -> _Bytes:
+    import numpy as np
     count, piece = _Bytes(), b"\n"
+    masks = np.empty((3, 2 * PIECE_BYTES), bool)  # kept: to ask for memory takes most of the time
     with open(path, "rb") as file:
         while lines := file.read(PIECE_BYTES):
             piece = lines if lines.endswith(b"\n") else lines + file.readline()
-            _count_piece(count, piece, mark, sign)
+            if len(piece) > masks.shape[1]:
+                masks = np.empty((3, len(piece)), bool)
+            _count_piece(count, piece, mark, sign, masks[:, :len(piece)])
     count.lines += not piece.endswith(b"\n")
     return count
 
 
-def _count_piece(count: _Bytes, piece: bytes, mark: bytes, sign: bytes) -> None:
+def _count_piece(count: _Bytes, piece: bytes, mark: bytes, sign: bytes, masks: Any) -> None:
     """Add the counts of whole lines."""
     import numpy as np
     signs = np.frombuffer(piece, dtype=np.uint8)  # there are many: quicker than bytes.count
-    ends, marks = signs == ord("\n"), signs == ord(mark)
+    ends, marks = (np.equal(signs, code, out=mask)
+                   for code, mask in zip((ord("\n"), ord(mark)), masks))
     returns = b"\r" in piece and piece.count(b"\r")
     count.broken = count.broken or not piece.isascii() and not _is_text(piece)
     count.lines += int(np.count_nonzero(ends))
-    if piece.startswith((b"\n", b"\r\n")) or (ends[1:] & ends[:-1]).any() or \
-            returns and b"\n\r\n" in piece:
-        count.blank += len(re.findall(rb"\n(?=\r?\n)", b"\n" + piece))
     count.marks += int(np.count_nonzero(marks))
-    count.tidy = count.tidy and _is_tidy(piece, mark, signs == ord(" "),
-                                         ends | marks | (signs == ord(sign or mark)))
+    if piece.startswith((b"\n", b"\r\n")) or returns and b"\n\r\n" in piece or \
+            np.logical_and(ends[1:], ends[:-1], out=masks[2, 1:]).any():
+        count.blank += len(re.findall(rb"\n(?=\r?\n)", b"\n" + piece))
     if sign and not count.torn and len(parts := piece.split(sign)) > 1:
         between = b"".join(parts[1::2])
         count.inside += between.count(mark)
         count.torn = len(parts) % 2 == 0 or b"\n" in between
     if returns:
         count.returns += returns - piece.count(b"\r\n")
-
-
-def _is_tidy(piece: bytes, mark: bytes, blanks: Any, ends: Any) -> bool:
-    """Whether no blank stands where a cell ends; two arrays tell where is which."""
-    return not ((blanks[:-1] & ends[1:]).any() or piece.endswith(b" ")
-                or any(sign in piece for sign in {b"\t", b"\v", b"\f"} - {mark})
-                or b"\r" in piece and b" \r" in piece
-                or not piece.isascii() and b"\xc2\xa0" in piece)
+    if count.tidy:
+        ends |= marks
+        if sign:
+            ends |= np.equal(signs, ord(sign), out=masks[2])
+        blanks = np.equal(signs, ord(" "), out=masks[2])
+        blanks[:-1] &= ends[1:]
+        odd = {b"\t", b"\v", b"\f"} - {mark} | ({b" \r"} if returns else set()) | (
+            set() if piece.isascii() else {b"\xc2\xa0"})
+        count.tidy = not (blanks.any() or any(each in piece for each in odd))
 
 
 def _is_text(piece: bytes) -> bool:

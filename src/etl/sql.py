@@ -34,11 +34,12 @@ def csv_sql(path: Path, names: Sequence[str], delimiter: str, header: bool,
     """SQL for the records of one CSV file, read strictly; every cell is text, an empty one NULL."""
     columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in names)
     line = max(longest, MAX_LINE_BYTES)
+    ends = f"new_line='{line_end}', " if line_end else ""
     # of DuckDB's own, eight times larger, buffers it keeps the more the longer the file is
     return (f"read_csv({_one_file(path)}, auto_detect=false, columns={{{columns}}}, "
             f"delim={quoted(delimiter)}, quote={quoted(sign)}, escape={quoted(sign)}, "
             f"header={str(header).lower()}, "
-            f"new_line='{line_end}', nullstr='', strict_mode=true, hive_partitioning=false, "
+            f"{ends}nullstr='', strict_mode=true, hive_partitioning=false, "
             f"max_line_size={line}, buffer_size={2 * line})")
 
 
@@ -48,6 +49,9 @@ def _one_file(path: Path) -> str:
 
 
 def line_end(path: Path) -> str:
-    """How the first line ends, as DuckDB writes it; it may look for one inside quotes itself."""
+    """How DuckDB writes a file's line end; empty where it must find that out for itself.
+
+    It may take one inside quotes for it; told that it is two signs, version 2.0 reads nothing.
+    """
     with open(path, "rb") as file:
-        return "\\r\\n" if file.readline().endswith(b"\r\n") else "\\n"
+        return "" if file.readline().endswith(b"\r\n") else "\\n"
