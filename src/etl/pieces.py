@@ -70,8 +70,7 @@ def orderly_lines(dialect: Dialect, width: int,
                   names: Sequence[str] | None) -> re.Pattern[str] | None:
     """What matches lines that are one record each, whatever is around them, and need no repair.
 
-    In such a line no quote is within a cell, and nothing else that needs a look: it can be copied.
-    None where a copy could not be read by DuckDB.
+    They can be copied as they stand. None where DuckDB could not read a copy.
     """
     mark, quote, escape = map(re.escape, dialect)
     if not all(len(sign.encode()) == 1 for sign in (dialect.delimiter, dialect.quote or '"')) or \
@@ -80,12 +79,25 @@ def orderly_lines(dialect: Dialect, width: int,
     odd = rf"\r\n\0\ufeff\udc00-\udcff'\"{quote}{escape}"
     # whether a line repeats the names is told from its delimiters, a blank one too
     inside = odd + mark if names and dialect.delimiter.isspace() else odd
-    quoted = f"{quote}[^{inside}]*+{quote}|" if quote else ""
-    cell = f"(?:{quoted}[^{odd}{mark}]*+)"
+    cell, rich = f"[^{odd}{mark}]*+", _with_quotes(dialect, odd + mark, "")
+    if quote:
+        cell = f"(?:{quote}[^{inside}]*+{quote}|{cell})"
+        rich = f"{quote}{_with_quotes(dialect, inside, quote * 2)}{quote}|{rich}"
+    rich = rf"(?>(?:{cell}|{rich})(?=[{mark}\r\n]))"  # slower: only where the first one fails
+    lines = "|".join(f"(?:{each}{mark}){{{width - 1}}}{each}" for each in (cell, rich))
     other = rf"(?!(?:{BLANK}|[-=_*~+#|:,;{mark}])*+\r?\n)"
     if names and len(names) == width:
-        around = rf"[^\S\r\n{mark}]*+"
-        first = [f"{around}(?:{quote}{around})?+{re.escape(name)}{around}(?:{quote}{around})?+"
-                 for name in names[:FEW]]
+        around = rf"[^\S\r\n{mark}]*+(?:{quote})?+[^\S\r\n{mark}]*+"
+        signs = [[f"(?:{quote}){{1,2}}" if sign == dialect.quote else re.escape(sign)
+                  for sign in name] for name in names[:FEW]]
+        first = [around + "".join(name) + around for name in signs]
         other += f"(?!{mark.join(first)}[{mark}\r\n])"
-    return re.compile(rf"(?:{other}(?:{cell}{mark}){{{width - 1}}}{cell}\r?\n)++")
+    return re.compile(rf"(?:{other}(?:{lines})\r?\n)++")
+
+
+def _with_quotes(dialect: Dialect, odd: str, pair: str) -> str:
+    """What matches a text with quotes in it that mean nothing: single ones, not at its ends."""
+    alone = [sign for sign in "'\"" if sign != (dialect.quote or '"')]
+    within = "|".join([f"{sign}(?!{sign})" for sign in alone] +
+                      [f"{pair}(?!{pair[:len(pair) // 2]})"] * bool(pair))
+    return rf"(?![\s'\"])(?:[^{odd}]++|{within})++(?<![\s'\"])"

@@ -147,7 +147,7 @@ def _read(line: str, lines: Lines, dialect: Dialect, width: int | None,
     cells, is_open = split_cells(text, dialect)
     while is_open and len(more) < MAX_RECORD_LINES and (following := lines.take()) is not None:
         more.append(following)
-        if dialect.quote in following:
+        if dialect.quote in following and (dialect.escape or _may_close(dialect, following)):
             text = "".join([line, *more]).rstrip("\r\n")
             cells, is_open = split_cells(text, dialect)
     whole = cells is not None and not (more and mender and _are_records([line, *more], dialect,
@@ -166,6 +166,11 @@ def _read(line: str, lines: Lines, dialect: Dialect, width: int | None,
         return Record(number, 1, first, mended, repaired=True)
     reason = "a stray quote" if alone is None else f"{len(alone)} cells instead of {width}"
     return Record(number, 1, first, None, reason)
+
+
+def _may_close(dialect: Dialect, line: str) -> bool:
+    """Whether not all quotes of a line are doubled: else a text that is open stays so."""
+    return dialect.quote in line.replace(dialect.quote * 2, "")
 
 
 def _are_records(lines: list[str], dialect: Dialect, width: int | None, mender: Mender) -> bool:

@@ -18,6 +18,7 @@ from src.etl.records import Dialect, split_cells
 ENOUGH = 5  # sound records, to know the columns from
 FEW = 3  # shapes of a column's cells
 MOST = 300  # readings of a line that are looked at
+LONGEST = 1 << 16  # characters of a line that may be repaired: each reading passes over all of it
 
 
 class Column(NamedTuple):
@@ -73,7 +74,7 @@ class Columns:
 
     def repair(self, text: str, cells: list[str] | None) -> list[str] | None:
         """The cells that a line can only mean; None when there are none, or several."""
-        if self.width < 2 or not self.known:
+        if self.width < 2 or not self.known or len(text) > LONGEST:
             return None
         for ways in (self._dialects, self._quotes if cells is None else self._counts):
             found: dict[tuple[str, ...], list[str]] = {}
