@@ -7,9 +7,9 @@ may be written as in JSON, too.
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -24,17 +24,31 @@ BY_DTYPE = {"integer": "number", "number": "number", "boolean": "true or false",
             "date": "date and time", "text": "text"}
 PLAIN = r"(?:0|[1-9][0-9]*)?(?:[.][0-9]*)?(?:[eE][+-]?[0-9]+)?"
 COMMA = r"(?:[1-9][0-9]{0,2}(?:[.][0-9]{3})+|0|[1-9][0-9]*)(?:,[0-9]+)?"
-THOUSANDS = r"(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|0|[1-9][0-9]*)(?:[.][0-9]+)?"
+THOUSANDS = (r"(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}|0|[1-9][0-9]*)"
+             r"(?:[.][0-9]+)?")
 BLANKED = r"(?:[1-9][0-9]{0,2}(?:[ \u00a0\u202f'][0-9]{3})+|0|[1-9][0-9]*)(?:[.,][0-9]+)?"
 STYLES = {"": (PLAIN, {}), "decimal comma": (COMMA, {".": "", ",": "."}),
           "thousands comma": (THOUSANDS, {",": ""}),
           "blank thousands": (BLANKED, {" ": "", "\u00a0": "", "\u202f": "", "'": "", ",": "."})}
-CLOCK_RULE = "time of day"
-CLOCKED = re.compile("(?:[01]?[0-9]|2[0-3])(?:[.][0-5][0-9][.]|:[0-5][0-9]:)[0-5][0-9]")
-PARTS = {"year": "([0-9]{4})", "month": "([0-9]{1,2})", "day": "([0-9]{1,2})"}
-CLOCK = "(?: ([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?)?"
-MOMENT = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}"
-                    "(?:[ T][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.][0-9]{1,6})?)?Z?)?")
+BRACKETS = re.compile("([^-+()0-9.,]*)[(]([^-+()]+)[)]([^-+()0-9.,]*)")
+BEHIND = re.compile("([^-+()]*[0-9][.,][0-9]+)-([^-+()0-9.,]*)")
+CLOCK_RULES = {"time of day": re.compile("([01]?[0-9]|2[0-3])([.:])([0-5][0-9])\\2([0-5][0-9])()"),
+               "time of day, am or pm": re.compile(
+                   "(0?[1-9]|1[0-2])(:)([0-5][0-9])(?::([0-5][0-9]))? ?([AaPp])[Mm]")}
+MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september",
+          "october", "november", "december")
+MONTH_NUMBERS = {name: number for number, month in enumerate(MONTHS, 1)
+                 for name in (month, month[:3])} | {"sept": 9}
+PARTS = {"year": "([0-9]{4})", "month": "([0-9]{1,2})", "day": "([0-9]{1,2})",
+         "yy": "([0-37-9][0-9])",
+         "Mon": "([A-Za-z]{3,9})"}
+CLOCK = ("(?:,? ([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:[.]([0-9]{1,6}))?)?(?: ?([AaPp])[Mm])?)?")
+ISO_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+ISO_TIME = "[ T](?:[01][0-9]|2[0-3]):[0-9]{2}(?::[0-9]{2}(?:[.][0-9]{1,6})?)?"
+MOMENT = re.compile(f"{ISO_DAY}(?:{ISO_TIME}Z?)?")
+ZONED = re.compile(f"({ISO_DAY}{ISO_TIME}) ?(?:Z|UTC|GMT|([+-])(0[0-9]|1[0-4])(?::?([0-5][0-9]))?)")
+TRUTH = dict.fromkeys(("yes", "y", "true", "t", "on", "oui", "ja"), True) | dict.fromkeys(
+    ("no", "n", "false", "f", "off", "non", "nein"), False)
 # most columns of numbers, a cell per line: nothing in them but digits, few enough to be exact
 SIMPLE = re.compile(r"(?:(?:-?(?:0|[1-9][0-9]{0,6})(?:[.][0-9]{1,8})?)?\n)*+")
 
@@ -44,9 +58,16 @@ Convert = Callable[[str], Any]
 def rule_of(name: str, dtype: str, rules: Mapping[str, str]) -> str:
     """The rule that reads a column's text: that of the training, widened from integer to number."""
     rule = rules.get(name)
-    if rule is None or rule == "integer" or (rule in ("text", CLOCK_RULE)) != (dtype == "text"):
+    if rule is None or rule == "integer" or (
+            rule == "text" or rule in CLOCK_RULES) != (dtype == "text"):
         return BY_DTYPE[dtype]
     return rule
+
+
+def missing_words(reading: Mapping[str, Any], rule: str) -> set[str]:
+    """The words for no value in a column that a rule reads."""
+    return {*reading["missing"],
+            *(reading.get("missing_unless_text", []) if rule != "text" else [])}
 
 
 def read_column(cells: Sequence[str], feature: Feature, rule: str,
@@ -73,55 +94,95 @@ def read_column(cells: Sequence[str], feature: Feature, rule: str,
 
 def write_cell(value: Any, rule: str) -> str:
     """A JSON value as a cell that its column's rule reads; missing is an empty one."""
-    kind, _, style = rule.partition(", ")
+    kind, *styles = rule.split(", ")
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
     if kind == "date":
-        moment, words = datetime.fromisoformat(value), re.findall("[a-z]+", style)
-        parts = (str(getattr(moment, word)).zfill(4 if word == "year" else 2) for word in words)
-        day = style[len(words[0])].join(parts)
+        moment, words = datetime.fromisoformat(value), re.findall("[A-Za-z]+", styles[0])
+        day = styles[0][len(words[0])].join(_write_part(moment, word) for word in words)
         return day + (f" {moment:%H:%M:%S}" if moment.time().isoformat() != "00:00:00" else "")
+    if styles == ["UTC"]:
+        return datetime.fromisoformat(value).isoformat() + "Z"
     if isinstance(value, str):
-        return value
+        hour = int(value[:2]) if styles == ["am or pm"] else 0
+        return f"{hour % 12 or 12}{value[2:]} {'AP'[hour > 11]}M" if styles else value
     kind, _, sign = kind.partition(" ")
     number = f"{Decimal(repr(value)) * (100 if kind == 'percent' else 1):f}"
-    if style == "decimal comma":
+    if "decimal comma" in styles:
         number = number.replace(".", ",")
     return f"{sign}{number}%" if kind == "percent" else sign + number
 
 
+def _write_part(moment: datetime, word: str) -> str:
+    if word == "Mon":
+        return MONTHS[moment.month - 1][:3].title()
+    if word == "yy":
+        return f"{moment.year % 100:02}"
+    return str(getattr(moment, word)).zfill(4 if word == "year" else 2)
+
+
+@cache
 def converter(rule: str) -> Convert:
     """A function from a text to its value by a rule; None where the rule does not fit."""
     if rule == "text":
         return str
-    if rule == CLOCK_RULE:
-        return lambda text: text.replace(".", ":").rjust(8, "0") if CLOCKED.fullmatch(text) \
-            else None
-    if rule == "true or false":
-        return lambda text: {"true": True, "false": False}.get(text.lower())
+    if rule == "integer":
+        return _integer
+    if rule in CLOCK_RULES:
+        return partial(_clock, pattern=CLOCK_RULES[rule])
+    if rule in ("true or false", "yes or no"):
+        truth = TRUTH if rule == "yes or no" else {"true": True, "false": False}
+        return lambda text: truth.get(text.lower())
     if rule == "date and time":
         return _moment
-    kind, _, style = rule.partition(", ")
+    if rule == "date and time, UTC":
+        return _moment_of_a_zone
+    kind, *styles = rule.split(", ")
     if kind == "date":
-        words = re.findall("[a-z]+", style)
-        pattern = re.compile(f"[{style[len(words[0])]}]".join(map(PARTS.__getitem__, words))
-                             + CLOCK)
-        return partial(_day, pattern=pattern, words=words)
+        words = re.findall("[A-Za-z]+", styles[0])
+        between = [f"[{styles[0][len(words[0])]}]"] * 2
+        if "Mon" in words:
+            between = [f"[-/. ,]{{{int('Mon' not in pair)},2}}" for pair in zip(words, words[1:])]
+        pattern = "".join(PARTS[word] + blank for word, blank in zip(words, [*between, CLOCK]))
+        return partial(_day, pattern=re.compile(pattern), words=words)
     kind, _, sign = kind.partition(" ")
-    written, marks = STYLES[style]
-    return partial(_number, bare=partial(_bare, kind=kind, sign=sign), marks=str.maketrans(marks),
-                   pattern=re.compile(f"[+-]?(?:{written})"),
+    accounting = "accounting" in styles
+    written, marks = STYLES[next((style for style in styles if style in STYLES), "")]
+    return partial(_number, bare=partial(_bare, kind=kind, sign=sign, accounting=accounting),
+                   marks=str.maketrans(marks), pattern=re.compile(f"[+-]?(?:{written})"),
                    share=100 if kind == "percent" else 1)
 
 
-def _bare(text: str, kind: str, sign: str) -> str:
+def _integer(text: str) -> int | None:
+    if not re.fullmatch("[+-]?(?:0|[1-9][0-9]{0,18})", text):
+        return None
+    return value if -2**63 <= (value := int(text)) < 2**63 else None
+
+
+def _clock(text: str, pattern: re.Pattern[str]) -> str | None:
+    found = pattern.fullmatch(text)
+    if not found:
+        return None
+    hour, _, minute, second, half = found.groups()
+    hours = int(hour) % 12 + 12 * (half in "Pp") if half else int(hour)
+    return f"{hours:02}:{minute}:{second or '00'}"
+
+
+def _bare(text: str, kind: str, sign: str, accounting: bool) -> str:
     """The text without its percent or currency sign; nothing, which fits no rule, without one."""
+    if accounting:
+        text = text.replace("\u2212", "-")
+        if found := BRACKETS.fullmatch(text):
+            text = "-{}{}{}".format(*found.groups())
+        if found := BEHIND.fullmatch(text):
+            text = "-{}{}".format(*found.groups())
     if kind == "percent":
         return re.sub(" ?%$", "", text) if text.endswith("%") else ""
     if kind == "currency":
-        return re.sub(f" ?[{sign}]$", "", re.sub(f"^([+-]?) ?[{sign}] ?", r"\1", text)) \
+        mark = re.escape(sign)
+        return re.sub(f" ?{mark}$", "", re.sub(f"^([+-]?) ?{mark} ?", r"\1", text)) \
             if sign in text else ""
     return text
 
@@ -147,10 +208,19 @@ def _day(text: str, pattern: re.Pattern[str], words: Sequence[str]) -> datetime 
     found = pattern.fullmatch(text)
     if not found:
         return _moment(text)  # as JSON has it, which nobody can take for anything else
-    *parts, hour, minute, second = (int(part or 0) for part in found.groups())
-    day = dict(zip(words, parts))
+    *parts, hour, minute, second, fraction, half = found.groups()
+    day = {"month" if word == "Mon" else word:
+           MONTH_NUMBERS.get(part.lower(), 0) if word == "Mon" else int(part)
+           for word, part in zip(words, parts)}
+    year = day["year"] if "year" in day else day["yy"] + (2000 if day["yy"] < 40 else 1900)
+    hour = int(hour or 0)
+    if half:
+        if fraction or not 0 < hour < 13:
+            return None
+        hour = hour % 12 + 12 * (half in "Pp")
     try:
-        return datetime(day["year"], day["month"], day["day"], hour, minute, second)
+        return datetime(year, day["month"], day["day"], hour, int(minute or 0), int(second or 0),
+                        int((fraction or "0").ljust(6, "0")))
     except ValueError:
         return None
 
@@ -161,4 +231,15 @@ def _moment(text: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text.removesuffix("Z"))
     except ValueError:
+        return None
+
+
+def _moment_of_a_zone(text: str) -> datetime | None:
+    found = ZONED.fullmatch(text)
+    if not found or not (moment := _moment(found[1])):
+        return None
+    ahead = timedelta(hours=int(found[3] or 0), minutes=int(found[4] or 0))
+    try:
+        return moment + ahead if found[2] == "-" else moment - ahead
+    except OverflowError:
         return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from mlmonkey.cells import read_column, rule_of, write_cell
+from mlmonkey.cells import missing_words, read_column, rule_of, write_cell
 from mlmonkey.errors import Problem
 from mlmonkey.question import check_count
 from mlmonkey.rows import Rows, rows_from_columns
@@ -52,12 +52,12 @@ def read_csv(content: bytes, header: bool, metadata: Mapping[str, Any],
             raise RowError(number, None, record, f"{len(titles)} cells",
                            f"row {number}: {len(record)} cells instead of {len(titles)}")
     places = {title: place for place, title in enumerate(titles)}
-    rules, missing = metadata["data"]["rules"], set(reading["missing"])
     columns = {}
     for feature in schema:
         name, place = feature["name"], places[feature["name"]]
-        columns[name] = read_column([record[place] for record in records], feature,
-                                    rule_of(name, feature["dtype"], rules), missing)
+        rule = rule_of(name, feature["dtype"], metadata["data"]["rules"])
+        columns[name] = read_column([record[place] for record in records], feature, rule,
+                                    missing_words(reading, rule))
     return rows_from_columns(columns, schema), (len(titles) - len(names)) * len(records)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from mlmonkey.errors import UserError
 from mlmonkey.files import whole_file
+from src.etl.detect import Reading
+from src.etl.rules import BY_NAME
 from src.helpers.configuration import nearest
 from src.helpers.datasets import model_store, read_profile
 from src.settings import load_settings, relative
@@ -52,6 +54,27 @@ def check_columns(raw: Path, columns: Sequence[str], private: Sequence[str]) -> 
         if name not in columns:
             raise UserError(f"--private {name}: {relative(raw)} has no such column"
                             f"{nearest(name, columns)}")
+
+
+def said_rules(raw: Path, reading: Reading, words: Sequence[str]) -> dict[str, str]:
+    """Name of a column -> the rule that somebody chose for it.
+
+    Raises:
+        UserError: for what is no column, or no rule.
+    """
+    rules = {}
+    for word in words:
+        name, _, rule = word.rpartition("=")
+        if reading["format"] == "parquet":
+            raise UserError(f"--column {word}: {relative(raw)} has types of its own; leave it out")
+        if not name or rule not in BY_NAME:
+            raise UserError(f"--column {word}: takes NAME=RULE, such as 'postcode=text'; "
+                            f"{rule!r} is no rule{nearest(rule, BY_NAME, '')}")
+        if name not in reading["columns"]:
+            raise UserError(f"--column {word}: {relative(raw)} has no column {name!r}"
+                            f"{nearest(name, reading['columns'])}")
+        rules[name] = rule
+    return rules
 
 
 def check_rejects(raw: Path, key: str, source: Any, limit: float) -> None:

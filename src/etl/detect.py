@@ -20,7 +20,7 @@ from mlmonkey.errors import UserError
 from src.etl.asking import Ambiguous
 from src.etl.dialect import choose_dialects
 from src.etl.encodings import guess_encoding, marked_encoding
-from src.etl.kinds import MISSING_WORDS
+from src.etl.kinds import missing_words
 from src.etl.layout import Layout, find_table, with_tail
 from src.etl.records import Dialect, Lines, read_records
 from src.etl.repair import Columns
@@ -124,23 +124,25 @@ def scan(path: Path) -> Scan:
 
 
 def detect_reading(path: Path, scanned: Scan, delimiter: str = "auto", header: str = "auto",
-                   encoding: str = "auto", missing: Sequence[str] = (), **said: str) -> Reading:
+                   encoding: str = "auto", missing: Sequence[str] = (),
+                   not_missing: Sequence[str] = (), **said: str) -> Reading:
     """Decide how to read a file; words other than auto override the detection.
 
     Args:
         delimiter: a word of DELIMITERS, or the mark itself.
         header: yes, no, or how many rows name the columns.
+        missing, not_missing: more words for no value, and those that are values.
         said: quote, quote_escape, preamble, footer, separator_lines.
 
     Raises:
         UserError: where two readings are equally good.
     """
-    words = [*MISSING_WORDS, *(word for word in missing if word not in MISSING_WORDS)]
+    words = missing_words(missing, not_missing)
     if scanned.sample.startswith(b"PAR1"):
-        return {"format": "parquet", "missing": words}
+        return {"format": "parquet", **words}
     if JSON.match(scanned.sample[:4096].decode(scanned.encoding, "replace")):
         return {"format": "json", "encoding": scanned.encoding, "renamed": [],
-                "missing": words}
+                **words}
     encoding = scanned.encoding if encoding == "auto" else _known_encoding(encoding, scanned)
     lines = _sample_lines(scanned, encoding)
     dialect = _choose_dialect(path, lines[:SAMPLE_LINES], delimiter, said)
@@ -235,7 +237,8 @@ def _sign(option: str, text: str, words: dict[str, str]) -> str | None:
     return words.get(text, text)
 
 
-def _reading(dialect: Dialect, encoding: str, layout: Layout, words: list[str]) -> Reading:
+def _reading(dialect: Dialect, encoding: str, layout: Layout,
+             words: dict[str, list[str]]) -> Reading:
     """The reading as it is stored; `notes` is what people should hear of it."""
     names = layout.names
     while layout.header_rows and len(names) > 1 and not names[-1] and \
@@ -250,7 +253,7 @@ def _reading(dialect: Dialect, encoding: str, layout: Layout, words: list[str]) 
             "header": layout.header_rows > 0, "header_rows": layout.header_rows,
             "footer": layout.below, "skip_separator_lines": layout.skip_bare,
             "other_tables": layout.others, "columns": columns, "renamed": renamed,
-            "missing": words}
+            **words}
 
 
 def _header_rows(header: str) -> int | None:

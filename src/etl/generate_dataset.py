@@ -21,7 +21,7 @@ import click
 from mlmonkey.errors import UserError
 from mlmonkey.files import PART, as_json, lock, sha256_beside
 from mlmonkey.sealed import sealed
-from src.etl.checks import check_columns, check_raw, check_rejects, check_unchanged
+from src.etl.checks import check_columns, check_raw, check_rejects, check_unchanged, said_rules
 from src.etl.files import LOCK, new_files, work_folder
 from src.etl.formulas import escape, escape_option, treatment
 from src.etl.saying import print_account
@@ -58,9 +58,14 @@ LAYOUT = ("quote", "quote_escape", "preamble", "footer", "separator_lines")
 @click.option("--encoding", default="auto", help="Such as utf-8, cp1252 or utf-16.")
 @click.option("--decimal", type=click.Choice(["auto", "comma", "point"]), default="auto",
               help="What 1,234 means, where a column reads both ways.")
-@click.option("--dates", type=click.Choice(["auto", "day-first", "month-first"]), default="auto",
-              help="What 01/02/2024 means, where a column reads both ways.")
+@click.option("--dates", type=click.Choice(["auto", "day-first", "month-first", "year-first"]),
+              default="auto", help="What 01/02/03 means, where a column reads several ways.")
+@click.option("--column", multiple=True, metavar="NAME=RULE",
+              help="How a column is read, such as 'postcode=text' or 'day=date, day/month/year'; "
+              "repeatable.")
 @click.option("--missing", multiple=True, help="One more word for a missing value; repeatable.")
+@click.option("--not-missing", multiple=True,
+              help="A word that is a value, such as NA for Namibia; repeatable.")
 @click.option("--private", multiple=True,
               help="A column whose values appear in no profile, report or log; may be repeated.")
 @click.option("--max-rejects", type=click.FloatRange(0, 1), default=0.01,
@@ -101,7 +106,7 @@ def run_steps(raw: Path, key: str, config: Config, show: Callable[[str], None],
     from src.etl.account import REASON, proving
     from src.etl.open_source import open_source
     from src.etl.sql import identifier, parquet_sql
-    from src.etl.convert import choose_rules
+    from src.etl.convert import choose_rules, count_missing
     from src.etl.detect import check_beginning, detect_reading, scan
     from src.etl.profile import profile_columns
     from src.etl.stage import Misfit, describe, stage_rows, transform_rows
@@ -122,6 +127,7 @@ def run_steps(raw: Path, key: str, config: Config, show: Callable[[str], None],
         with asking(raw, config):
             reading = detect_reading(raw, scanned, plain.delimiter or config.delimiter,
                                      config.header, config.encoding, config.missing,
+                                     config.not_missing,
                                      **{name: config.values[name] for name in LAYOUT})
         reading |= {"part": plain.part} if plain.part else {}
         begin("account for every record")
@@ -131,20 +137,23 @@ def run_steps(raw: Path, key: str, config: Config, show: Callable[[str], None],
         sha256 = hashed.result()
         check_raw(raw, key, sha256, config.accept_changed_raw)
         check_columns(raw, reading["columns"], config.private)
+        said = said_rules(raw, reading, config.column)
         check_rejects(raw, key, source, config.max_rejects)
         begin("type the columns")
-        rules = {}
+        rules, words = {}, {}
         if reading["format"] != "parquet":
             readable = f"(FROM {source.sql()} WHERE {identifier(REASON)} IS NULL)"
             choose = partial(choose_rules, connection, readable, reading["columns"], reading,
-                             config.decimal, config.dates)
+                             config.decimal, config.dates, said, config.private)
             with asking(raw, config), proving(source):
                 rules = choose(trust=True)
+                words = count_missing(connection, rules, reading, config.private)
         content = {
             "dataset_version": 1, "key": key,
             "raw": {"path": relative(raw), "sha256": sha256, "size": seen.st_size,
                     "rows": source.account.records} | source_of(raw, sha256),
-            "reading": reading, "rules": rules, "records": vars(source.account),
+            "reading": reading, "rules": rules, "missing_words": words,
+            "records": vars(source.account),
             "formulas": treatment(config.escape), "private": list(config.private),
             "config": config.block(),
             "stage": dataset_record(raw, sha256, config)}

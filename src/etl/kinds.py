@@ -6,11 +6,19 @@ whole columns are in src/etl/rules.py.
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+
+from mlmonkey.errors import UserError
+from src.helpers.configuration import nearest
 
 MISSING_WORDS = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?", "#N/A", "#NA",
                  "N.A.", "n.a.", "<NA>", "(null)", "\\N")
+# in a column of text these are values like others
+MISSING_UNLESS_TEXT = (
+    "-", "--", "---", "\u2013", "\u2014", ".", "..", "...", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!",
+    "#NAME?", "na", "Na", "n.d.", "NAN", "Nan", "Null", "nil", "Nil", "NIL", "none", "NONE",
+    "missing", "Missing", "MISSING", "unknown", "Unknown", "UNKNOWN")
 SIGN = "[$€£¥₹]|EUR|USD|GBP|CHF"
 NUMBER = re.compile(rf"[+-]?(?:{SIGN})? ?[+-]?"
                     rf"(?:\d+(?:[.,'\u00a0\u202f ]\d{{3}})*(?:[.,]\d*)?|[.,]\d+)"
@@ -48,3 +56,19 @@ def main_kind(cells: Iterable[str], share: float = 0.9) -> str:
         return ""
     kind, count = kinds.most_common(1)[0]
     return kind if count >= share * kinds.total() else "text"
+
+
+def missing_words(more: Sequence[str] = (), less: Sequence[str] = ()) -> dict[str, list[str]]:
+    """The words for no value as a reading holds them: `missing`, and `missing_unless_text`.
+
+    Raises:
+        UserError: where one that is to count no longer never did.
+    """
+    lists = {"missing": MISSING_WORDS, "missing_unless_text": MISSING_UNLESS_TEXT}
+    known = [word for words in lists.values() for word in words if word]
+    for word in less:
+        if word not in known:
+            raise UserError(f"--not-missing {word!r}: it counts as a value already"
+                            f"{nearest(word, known, '')}")
+    found = {name: [word for word in words if word not in less] for name, words in lists.items()}
+    return found | {"missing": list(dict.fromkeys([*found["missing"], *more]))}

@@ -1,6 +1,9 @@
 """What the screen says of a dataset: how its file was read, what was counted, where it is."""
 
+from shlex import quote
 from typing import Any
+
+from src.etl.rules import NO, YES
 
 SHOWN = 20  # columns whose reading is printed
 
@@ -24,6 +27,8 @@ def print_account(profile: dict[str, Any]) -> None:
             print(f"reading: column {name!r} as {rule}")
         if len(unusual) > SHOWN:
             print(f"reading: {len(unusual) - SHOWN} more columns by rules that the profile names")
+        for note in [*describe_missing(profile), *describe_truths(profile)]:
+            print(f"reading: {note}")
     print(f"records: {counts['records']:,} = {counts['read']:,} read + {counts['repaired']:,} "
           f"repaired + {counts['rejected']:,} rejected; "
           f"{profile['transformed']['rows']:,} after transform")
@@ -47,3 +52,26 @@ def describe_layout(reading: dict[str, Any], counts: dict[str, int]) -> list[str
         what = "blank, ruled or of delimiters only" if reading["skip_separator_lines"] else "blank"
         left_out.append(f"{counts['blank']:,} line(s) are {what}")
     return quotes + left_out
+
+
+def describe_missing(profile: dict[str, Any]) -> list[str]:
+    """Which words were taken as missing, where and how often."""
+    words = profile["missing_words"]
+    if not words:
+        return []
+    notes = [f"{', '.join(f'{word!r} ({count:,})' for word, count in found.items())} is no value "
+             f"in column {name!r}" for name, found in words["columns"].items()]
+    if len(notes) > SHOWN:
+        notes[SHOWN:] = [f"words for no value in {len(notes) - SHOWN} more columns"]
+    if notes and words["records"] < profile["records"]["records"]:
+        notes.append(f"these words were counted in the first {words['records']:,} records")
+    return notes
+
+
+def describe_truths(profile: dict[str, Any]) -> list[str]:
+    """Which columns hold two words for true and false, and how they become truth values."""
+    pairs = [{yes, no} for yes, no in zip(YES, NO)]
+    names = [feature["name"] for feature in profile["columns"] if feature.get("distinct") == 2 and
+             {each["value"].lower() for each in feature.get("categories", [])} in pairs]
+    return [f"two words stay words in {', '.join(map(repr, names[:SHOWN]))}; as truth values: "
+            f"--column {quote(f'{names[0]}=yes or no')}"] if names else []

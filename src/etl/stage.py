@@ -14,7 +14,8 @@ from mlmonkey.files import sha256_of
 from mlmonkey.redact import without_cells
 from src.etl.account import REASON, Source, Unproven
 from src.etl.sql import identifier, parquet_sql, quoted
-from src.etl.convert import WIDE, cells_sql, checked_value_sql, plain_sql, usual_sql
+from src.etl.convert import (WIDE, cells_sql, checked_value_sql, plain_sql, unless_missing_sql,
+                             usual_sql)
 from src.settings import relative
 
 MISFIT = "a value that the rule of its column does not fit"
@@ -50,8 +51,8 @@ def stage_rows(connection: Any, source: Source, rules: Mapping[str, str], path: 
         table = cells_sql(table, names, source.reading,
                           {name: f"{place} IS NOT NULL" for name, (place, *_) in usual.items()},
                           source.tidy)
-        values = {name: checked_value_sql(name, rules[name], f"error('{MISFIT}')")
-                  for name in names}
+        values = {name: checked_value_sql(name, rules[name], unless_missing_sql(
+            identifier(name), source.reading, f"error('{MISFIT}')")) for name in names}
         values |= {name: f"CASE WHEN {place} IS NOT NULL THEN {place} ELSE {values[name]} END"
                    for name, (place, *_) in usual.items()}
     selected = ", ".join(f"{value} AS {identifier(name)}" for name, value in values.items())

@@ -21,11 +21,12 @@ from mlmonkey.serving import finite
 from src.etl.account import REASON, Account, Source
 from src.etl.open_source import open_source
 from src.etl.sql import ROW_NUMBER, identifier, numbered_sql, quoted
-from src.etl.convert import cells_sql, checked_value_sql, dtype_of_type, parquet_value_sql
+from src.etl.convert import (cells_sql, checked_value_sql, dtype_of_type, parquet_value_sql,
+                             unless_missing_sql)
 from src.etl.detect import (check_beginning, check_readable, delimiter_word, detect_reading,
                             scan)
 from src.etl.formulas import escaped_sql
-from src.etl.rules import BY_NAME, COMMAS, THOUSAND, twin_of
+from src.etl.rules import BY_NAME, COMMAS, THOUSAND, in_style, order_of, rivals_of
 from src.etl.unpack import unpack
 from src.helpers.commands import make_line, typed
 from src.helpers.configuration import nearest
@@ -145,20 +146,19 @@ def open_hold_out(metadata: Mapping[str, Any], profile: Mapping[str, Any] | None
 
 def restyled(rule: str, decimal: str, dates: str) -> str:
     """The rule for the same kind of values in the style that somebody says a file has."""
-    plain = rule.removesuffix(COMMAS).removesuffix(THOUSAND)
-    if decimal == "comma" and plain + COMMAS in BY_NAME:
-        return plain + COMMAS
-    if decimal == "point" and rule.endswith(COMMAS):
-        return plain + THOUSAND
-    other = twin_of(rule)
-    if dates != "auto" and other and BY_NAME[rule].dtype == "date":
-        return min(rule, other) if dates == "day-first" else max(rule, other)
-    return rule
+    style = {"comma": COMMAS, "point": THOUSAND}.get(decimal)
+    if style and (decimal == "comma" or COMMAS in rule):
+        rule = in_style(rule, style) or rule
+    if dates == "auto" or BY_NAME[rule].dtype != "date":
+        return rule
+    return next((other for other in rivals_of(rule) if order_of(other) == dates), rule)
 
 
-def other_style(rule: str) -> str | None:
-    """The rule that reads the same kind of values as others write them."""
-    return rule.removesuffix(THOUSAND) + COMMAS if rule.endswith(THOUSAND) else twin_of(rule)
+def other_styles(rule: str) -> list[str]:
+    """The rules that read the same kind of values as others write them."""
+    if THOUSAND in rule:
+        return [rule.replace(THOUSAND, COMMAS)]
+    return [other for other in rivals_of(rule) if BY_NAME[other].dtype == BY_NAME[rule].dtype]
 
 
 def say_types(features: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> None:
@@ -183,47 +183,54 @@ class Styles:
                  wanted: bool) -> None:
         self.path, self.connection, self.source = path, connection, source
         readable = source.reading["format"] != "parquet" and wanted
-        self.waiting = {name: (rule, other) for name, rule in rules.items()
-                        if readable and (other := other_style(rule))}
+        self.waiting = {name: [(rule, other) for other in other_styles(rule)]
+                        for name, rule in rules.items() if readable and other_styles(rule)}
 
     def check(self, errors: Sequence[str]) -> None:
         """Refuse a file of which more values fit the other style only than the trained one only."""
         starts = {f"column {name}: ": name for name in self.waiting}
         for name in [name for start, name in starts.items()
                      if any(start in error for error in errors)]:
-            rule, other = self.waiting.pop(name)
-            fits, fits_other = (f"coalesce({BY_NAME[each].fits.format(t=identifier(name))}, false)"
-                                for each in (rule, other))
-            table = cells_sql(self.source.sql(), [name], self.source.reading)
-            ours, theirs = self.connection.cursor().execute(
-                f"SELECT count(*) FILTER (WHERE {fits} AND NOT {fits_other}), count(*) FILTER "
-                f"(WHERE {fits_other} AND NOT {fits}) FROM {table} "
-                f"WHERE {identifier(REASON)} IS NULL").fetchone()
-            if theirs > ours:
-                raise UserError(
-                    f"{relative(self.path)}: {theirs:,} values of column {name!r} read only as "
-                    f"{other}, {ours:,} only as {rule}, as the model's data did; say how this file "
-                    f"is written: {style_option(other)}, or {style_option(rule)} to report them")
+            for rule, other in self.waiting.pop(name):
+                self._compare(name, rule, other)
+
+    def _compare(self, name: str, rule: str, other: str) -> None:
+        fits, fits_other = (f"coalesce({BY_NAME[each].fits_sql(identifier(name))}, false)"
+                            for each in (rule, other))
+        table = cells_sql(self.source.sql(), [name], self.source.reading)
+        ours, theirs = self.connection.cursor().execute(
+            f"SELECT count(*) FILTER (WHERE {fits} AND NOT {fits_other}), count(*) FILTER "
+            f"(WHERE {fits_other} AND NOT {fits}) FROM {table} "
+            f"WHERE {identifier(REASON)} IS NULL").fetchone()
+        if theirs > ours:
+            raise UserError(
+                f"{relative(self.path)}: {theirs:,} values of column {name!r} read only as "
+                f"{other}, {ours:,} only as {rule}, as the model's data did; say how this file "
+                f"is written: {style_option(other)}, or {style_option(rule)} to report them")
 
 
 def style_option(rule: str) -> str:
     """The option that means a rule's style."""
     if BY_NAME[rule].dtype == "date":
-        return f"--dates {'day' if rule.startswith('date, day') else 'month'}-first"
-    return f"--decimal {'comma' if rule.endswith(COMMAS) else 'point'}"
+        return f"--dates {order_of(rule)}"
+    return f"--decimal {'comma' if COMMAS in rule else 'point'}"
 
 
 def _reading(path: Path, scanned: Any, metadata: Mapping[str, Any],
              delimiter: str) -> dict[str, Any]:
+    """How to read a file for a model: as its data were read."""
     trained = metadata["data"]["reading"]
-    words = tuple(trained["missing"])
+    words = {name: trained.get(name, []) for name in ("missing", "missing_unless_text")}
     if trained["format"] == "parquet":  # a typed file has no word for missing, it may be a value
         values = {category["value"] for feature in metadata["schema"]
                   for category in feature.get("categories", [])}
-        reading = detect_reading(path, scanned, delimiter, missing=words)
-        return reading | {"missing": [word for word in reading["missing"] if word not in values]}
+        words["missing"] = [word for word in words["missing"] if word not in values]
+    return _detect(path, scanned, trained, delimiter) | words
+
+
+def _detect(path: Path, scanned: Any, trained: Mapping[str, Any], delimiter: str) -> dict[str, Any]:
     if trained["format"] != "csv":
-        return detect_reading(path, scanned, delimiter, missing=words)
+        return detect_reading(path, scanned, delimiter)
     if delimiter == "auto":
         delimiter = trained["delimiter"]
     # bytes tell Unicode from an older encoding, but not one of those from another
@@ -236,10 +243,10 @@ def _reading(path: Path, scanned: Any, metadata: Mapping[str, Any],
                  "separator_lines": "skip" if trained["skip_separator_lines"] else "keep"}
     rows = str(trained.get("header_rows", int(trained["header"])))
     encoding = trained["encoding"] if older else "auto"
-    reading = detect_reading(path, scanned, delimiter, rows, encoding, words, **said)
+    reading = detect_reading(path, scanned, delimiter, rows, encoding, **said)
     known = {*trained.get("columns", ())}
     if reading["format"] == "csv" and trained["header"] and not known <= {*reading["columns"]}:
-        below = detect_reading(path, scanned, delimiter, rows, encoding, words,
+        below = detect_reading(path, scanned, delimiter, rows, encoding,
                                **said | {"preamble": "auto"})  # notes may be above the names
         if known <= {*below["columns"]}:
             return below
@@ -280,7 +287,8 @@ def _read(connection: Any, source: Source, wanted: Sequence[Feature], rules: Map
               f"{identifier(feature['name'])} AS VARCHAR) AS {_column('text', n)}"
               for n, feature in enumerate(wanted)]
     table = f"(SELECT *, {', '.join(values)} FROM {table})"
-    errors = ", ".join(_error(feature, n) for n, feature in enumerate(schema))
+    errors = ", ".join(_error(feature, n, source.reading if feature["name"] in as_texts else {})
+                       for n, feature in enumerate(schema))
     results = [_column("value", n) for n in range(len(wanted))] + [
         _column("kept", n) for n in range(len(echoed))]
     empty = " OR ".join(f"{_column('value', n)} IS NULL" for n in range(len(schema)))
@@ -344,12 +352,12 @@ def _value(feature: Mapping[str, Any], as_texts: Collection[str], rules: Mapping
     return f"CASE WHEN {ALL_PLAIN} THEN {plain[name]} ELSE {value} END"
 
 
-def _error(feature: Mapping[str, Any], number: int) -> str:
+def _error(feature: Mapping[str, Any], number: int, reading: dict[str, Any]) -> str:
     """SQL for what is wrong with a value: NULL when it is there, or missing (so is its text)."""
     value, text = _column("value", number), _column("text", number)
     shown = f"left({text}, 60)"
     if feature.get("private"):
         shown = f"left({text}, 0) || 'a private value'"
     start, ending = f"column {feature['name']}: ", f" is not {EXPECTED[feature['dtype']]}"
-    return (f"CASE WHEN {value} IS NULL THEN {quoted(start)} || {shown} || "
-            f"{quoted(ending)} END")
+    wrong = unless_missing_sql(text, reading, f"{quoted(start)} || {shown} || {quoted(ending)}")
+    return f"CASE WHEN {value} IS NULL THEN {wrong} END"

@@ -22,7 +22,7 @@ from src.settings import load_settings, locate, relative
 # options of generate_dataset that decide what comes out, and so the name of the results
 KEYED_OPTIONS = ("member", "sheet", "delimiter", "quote", "quote_escape", "header", "preamble",
                  "footer", "separator_lines", "encoding", "decimal", "dates",
-                 "missing", "private")
+                 "column", "missing", "not_missing", "private")
 
 
 def find_raw(data: Path) -> Path:

@@ -171,12 +171,12 @@ def write_parquet(rows: Path, types: Mapping[str, str], target: Path) -> None:
             duckdb.connect(config={"memory_limit": MEMORY_LIMIT,
                                    "temp_directory": folder}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        fits = ", ".join(f"bool_and({rule.fits.format(t=identifier(name))}) "
+        fits = ", ".join(f"bool_and({rule.fits_sql(identifier(name))}) "
                          f"FILTER (WHERE {identifier(name)} IS NOT NULL)"
                          for name, rule in rules.items())
         found = connection.execute(f"SELECT {fits or 1} FROM {table}").fetchone() or ()
         values = {name: identifier(name) for name in names} | {
-            name: rule.value.format(t=identifier(name))
+            name: rule.value_sql(identifier(name))
             for (name, rule), fit in zip(rules.items(), found) if fit}
         selected = ", ".join(f"{value} AS {identifier(name)}" for name, value in values.items())
         connection.execute(f"COPY (SELECT {selected} FROM {table}) TO {quoted(str(target))} "

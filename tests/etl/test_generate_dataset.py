@@ -94,6 +94,43 @@ def test_an_untidy_file(place: Path, generate: Generate) -> None:
     assert leftovers == []
 
 
+CELLS = (
+    "country,price,day,active,code,level\n"
+    'NA,"(1,234.50)",3 Jan 2024,yes,007,-\n'
+    "DE,25.00,4 Feb 2024,no,12,low\n"
+    "NA,-,missing,yes,13,high\n"
+    'FR,"2,000.00",5 Mar 2024,no,14,-\n' + 3 * "DE,7.00,4 Feb 2024,yes,15,low\n"
+    + 3 * "FR,7.00,4 Feb 2024,no,15,low\n")
+
+
+def test_what_cells_mean_is_said_and_can_be_overridden(place: Path, run_stage: Run,
+                                                       generate: Generate) -> None:
+    import datetime as dt
+    said, profile, rows = generate("cells.csv", CELLS)
+    assert rows[:3] == [(None, -1234.5, dt.datetime(2024, 1, 3), "yes", "007", "-"),
+                        ("DE", 25, dt.datetime(2024, 2, 4), "no", "12", "low"),
+                        (None, None, None, "yes", "13", "high")]
+    for words in ("'price' as number, thousands comma, accounting", "'day' as date, day Mon year",
+                  "'NA' (2) is no value in column 'country'\n", "'-' (1) is no value in",
+                  "two words stay words in 'active'; as truth values: --column 'active=yes or no'"):
+        assert words in said
+    assert profile["missing_words"] == {"records": 10, "columns": {
+        "country": {"NA": 2}, "price": {"-": 1}, "day": {"missing": 1}}}
+    options = ("--not-missing", "NA", "--column", "active=yes or no", "--column", "price=text",
+               "--missing", "25.00")
+    _, other, rows = generate("cells.csv", None, *options)
+    assert rows[:3] == [("NA", "(1,234.50)", dt.datetime(2024, 1, 3), True, "007", "-"),
+                        ("DE", None, dt.datetime(2024, 2, 4), False, "12", "low"),
+                        ("NA", "-", None, True, "13", "high")]
+    assert profile["key"] != other["key"] and other["rules"]["active"] == "yes or no"
+    for word, *told in (("activ=text", "did you mean 'active'?"), ("code=txt", "'text'"),
+                        ("code", "takes NAME=RULE"), ("level=number", "such as 'low'")):
+        assert_refused(run_stage(place, "generate-dataset", "--data", "data/raw/cells.csv",
+                                 "--column", word, check=False), f"--column {word}", *told)
+    assert_refused(run_stage(place, "generate-dataset", "--data", "data/raw/cells.csv",
+                             "--not-missing", "NUL", check=False), "did you mean 'NULL'?")
+
+
 def test_rejects_are_kept_and_counted(place: Path, generate: Generate, run_stage: Run) -> None:
     content = "a,b\n" + "1,x\n" * 150 + "1,2,3\n" + '"open,1\n' + "2,y,\n" + "1,x\n" * 150
     done = run_stage(place, "generate-dataset", "--max-rejects", "0.02", "--data",

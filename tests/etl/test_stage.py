@@ -16,7 +16,8 @@ from src.etl import convert
 from src.etl.account import REASON, Unproven, proving
 from src.etl.open_source import open_source
 from src.etl.convert import cells_sql, checked_value_sql, choose_rules
-from src.etl.detect import MISSING_WORDS, detect_reading, scan
+from src.etl.detect import detect_reading, scan
+from src.etl.kinds import MISSING_WORDS
 from src.etl.stage import Misfit, stage_rows
 
 CELLS = st.sampled_from([

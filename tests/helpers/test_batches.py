@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlmonkey.errors import UserError
-from src.etl.detect import MISSING_WORDS
+from src.etl.kinds import MISSING_WORDS
 from src.helpers import batches
 from src.helpers.batches import Input, open_input
 
@@ -130,7 +130,7 @@ def test_columns_are_found_by_name_and_others_are_named(connection: Any, tmp_pat
 def test_the_rules_of_the_training_are_used_again(connection: Any, tmp_path: Path) -> None:
     about = metadata({"n": "percent, decimal comma", "t": "date, month/day/year"},
                      ("number", "date"), delimiter=";", missing=["", "-"])
-    path = write(tmp_path, "n;t\n12,5 %;01/02/2024\n-;-\n12.5;13/01/2024\nNA;01/02/2024\n")
+    path = write(tmp_path, "n;t\n12,5 %;01/02/2024\n-;-\n12.5;13/01/2024\nNA;01/25/2024\n")
     _, found = read(connection, path, about)
     assert found["n"].tolist()[0] == 0.125 and found["t"].tolist()[0] == pd.Timestamp(2024, 1, 2)
     assert found["error"].tolist()[:2] == ["", ""] and np.isnan(found["n"][1])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mlmonkey.errors import UserError
-from src.etl.detect import MISSING_WORDS
+from src.etl.kinds import MISSING_WORDS
 from src.helpers.batches import open_input
 
 COLUMNS = {"amount": ("number", "number, decimal comma"), "price": ("number", "number"),

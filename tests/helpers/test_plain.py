@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from src.etl.convert import cells_sql, checked_value_sql
-from src.etl.detect import MISSING_WORDS
+from src.etl.kinds import MISSING_WORDS
 from src.helpers.plain import ALL_PLAIN, can_be_plain, is_odd, only_plain, plain_sql
 
 PARTS = ["", "0", "00", "1", "7", "9.5", "1234567", "123456789012345678", "0.000001", ".", "-", "+",
