@@ -141,6 +141,14 @@ def store(trained: Path, tmp_path: Path) -> ModelStore:
     return ModelStore(models, models / "metadata", TRUSTED, functions=feature_function)
 
 
+@pytest.fixture(scope="module")
+def connection() -> Iterator[Any]:
+    """A DuckDB in memory."""
+    import duckdb
+    with duckdb.connect() as connection:
+        yield connection
+
+
 @pytest.fixture(scope="session")
 def models(trained: Path) -> dict[str, LoadedModel]:
     """The three trained models, loaded; take a copy to change one."""

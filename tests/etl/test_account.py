@@ -1,11 +1,9 @@
 """Read + repaired + rejected = records, each line once, and nothing is changed on the way."""
 
 import csv
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,12 +18,6 @@ MARKS = {mark: word for word, mark in DELIMITERS.items()}
 TEXTS = st.text(st.characters(codec="cp1252", exclude_characters="\0\ufeff"), max_size=6) | \
     st.sampled_from(["", "NA", "a,b", "a;b", "a\tb", "a|b", "two\nlines", "two\r\nlines", 'a "b"',
                      "0012", "-1.5", "1e-7", "99999999999999999999", "é€"])
-
-
-@pytest.fixture(scope="module")
-def connection() -> Iterator[Any]:
-    with duckdb.connect() as connection:
-        yield connection
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,9 @@
 
 import datetime as dt
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,12 +16,6 @@ from src.etl.kinds import MISSING_UNLESS_TEXT, MISSING_WORDS, missing_words
 from src.etl.rules import BY_NAME
 
 READING = missing_words()
-
-
-@pytest.fixture(scope="module")
-def connection() -> Iterator[Any]:
-    with duckdb.connect() as connection:
-        yield connection
 
 
 def convert(connection: Any, texts: Sequence[str | None], **options: Any) -> tuple[str, list[Any]]:

@@ -1,10 +1,8 @@
 """A file with damage is read many lines at a time, and what comes out is what each line gives."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,12 +22,6 @@ WORDS = ["red", "7", "-1.5", "", " ", "NA", "it's", "' a'", "''", '""', "--", "Ã
          "two\nlines", "two\r\nlines", 'say "hi"', "\\", "\0", "\ufeff", "\u2028", "\x1c",
          "name"]
 NUMBERS = ["7", "12", "7", "'7'", '"7"', " 7 "]
-
-
-@pytest.fixture(scope="module")
-def connection() -> Iterator[Any]:
-    with duckdb.connect() as connection:
-        yield connection
 
 
 @pytest.fixture(scope="module")

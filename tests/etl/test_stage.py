@@ -1,11 +1,10 @@
 """Staging trusts the rule that the first values have, and every other value can refute it."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -43,12 +42,6 @@ class Texts:
 
     def sql(self) -> str:
         return "cells"
-
-
-@pytest.fixture(scope="module")
-def connection() -> Iterator[Any]:
-    with duckdb.connect() as connection:
-        yield connection
 
 
 @settings(max_examples=25, deadline=None, derandomize=True,

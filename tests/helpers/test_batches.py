@@ -1,11 +1,10 @@
 """Every record of an input is one row of one batch, in order, read as training read its data."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,12 +18,6 @@ from src.helpers.batches import Input, open_input
 
 READING = {"format": "csv", "encoding": "utf-8", "delimiter": ",", "quote": '"', "header": True,
            "columns": ["n", "t"], "missing": list(MISSING_WORDS)}
-
-
-@pytest.fixture(scope="module")
-def connection() -> Iterator[Any]:
-    with duckdb.connect() as connection:
-        yield connection
 
 
 def metadata(rules: dict[str, str] | None = None, dtypes: Sequence[str] = ("integer", "text"),

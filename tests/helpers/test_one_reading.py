@@ -1,11 +1,9 @@
 """A new file is read as the model's data was: converted or reported, never silently otherwise."""
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pytest
 
@@ -21,12 +19,6 @@ ROW = {"amount": "1,5", "price": "2.5", "count": "3", "day": "01/02/2024", "flag
        "code": "007", "word": "a"}
 READING = {"format": "csv", "encoding": "utf-8", "delimiter": ";", "quote": '"', "header": True,
            "columns": list(COLUMNS), "missing": [*MISSING_WORDS, "-"]}
-
-
-@pytest.fixture(scope="module")
-def connection() -> Iterator[Any]:
-    with duckdb.connect() as connection:
-        yield connection
 
 
 def about(**reading: Any) -> dict[str, Any]:

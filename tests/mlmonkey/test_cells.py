@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-import duckdb
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -41,12 +40,6 @@ RULES = [rule for rule in BY_NAME if not rule.startswith("currency ")
 pieces = st.lists(st.sampled_from(["0", "1", "9", "20", "2024", ".", ",", "-", "/", "e", "+", " ",
                                    "%", "$", "€", "T", ":", "Z", "12", "31", "000",
                                    "(", ")", "EUR", "Jan", "PM", "R"]), max_size=9)
-
-
-@pytest.fixture(scope="module")
-def connection() -> Any:
-    with duckdb.connect() as connection:
-        yield connection
 
 
 def by_duckdb(connection: Any, rule: str, texts: list[str]) -> list[Any]:
