@@ -10,7 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,31 @@ def run_in(project: Path, words: list[str], check: bool = True,
     if check:
         assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
     return done
+
+
+ONE_BY_ONE = """
+import json, sys
+from importlib import import_module
+main = import_module(sys.argv[1]).main
+for words in json.loads(sys.argv[2]):
+    try:
+        main(words)
+    except SystemExit as end:
+        print(chr(0), end.code, chr(0), flush=True)
+        print(end=chr(0), file=sys.stderr, flush=True)
+"""
+
+
+def run_one_by_one(project: Path, module: str,
+                   cases: Iterable[Sequence[str]]) -> list[subprocess.CompletedProcess[str]]:
+    """Run a script with each of these words in one process: most of a short run is imports."""
+    cases = list(cases)
+    words = [sys.executable, "-c", ONE_BY_ONE, module, json.dumps(cases)]
+    done = run_in(project, words)
+    out, errors = done.stdout.split("\0"), done.stderr.split("\0")
+    assert len(errors) == len(cases) + 1, done.stderr
+    return [subprocess.CompletedProcess(case, int(code), said, complained)
+            for case, said, code, complained in zip(cases, out[::2], out[1::2], errors)]
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import Run, assert_refused, copy_project, write_table
+from conftest import Run, assert_refused, copy_project, run_one_by_one, write_table
 
 FAST = ("--set", "max_iter=5", "--folds", "2", "--no-report")
 
@@ -14,7 +14,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_project(tmp_path_factory.mktemp("refusals") / "my prøject")
 
 
-@pytest.mark.parametrize(("words", "parts"), [
+MISTAKES: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("--target", "specie"), ("no column 'specie'", "did you mean 'species'?")),
     (("--model", "bosting"), ("bosting", "did you mean 'boosting'?")),
     (("--set", "max_itr=7"), ("max_itr", "did you mean 'max_iter'?")),
@@ -25,7 +25,6 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (("--model", "linear", "--set", "solver=liblinear"), ("solver=liblinear", "liblinear")),
     (("--model", "auto", "--set", "members=[linear, bosting]"), ("'bosting'", "[boosting, ")),
     (("--model", "auto", "--set", "members=7"), ("no member 7", "[boosting, ")),
-    (("--folds", "1"), ("--folds",)),
     (("--group", "sepal_lenght"), ("--group", "did you mean 'sepal_length'?")),
     (("--time", "species"), ("--time species", "target")),
     (("--group", "species", "--target", "sepal_width", "--time", "species"), ("holds text",)),
@@ -34,15 +33,29 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
            for word in ("--drop", name)), ("no column besides",)),
     (("--name", "a/b"), ("'a/b'", "--name 'a_b'")),
     (("--name", ""), ("--name 'unnamed'",)),
+]
+
+
+def test_mistakes_are_one_line(bench: Path, run_stage: Run) -> None:
+    run_stage(bench, "generate-dataset")
+    cases = [words if "--name" in words else (*words, "--name", "mistake")
+             for words, _ in MISTAKES]
+    for done, (_, parts) in zip(run_one_by_one(bench, "src.train", cases), MISTAKES, strict=True):
+        assert_refused(done, *parts)
+    assert not list((bench / "models").glob("*v*"))
+
+
+@pytest.mark.parametrize(("words", "parts"), [
+    (("--folds", "1"), ("--folds",)),
+    (("--name", "a/b"), ("'a/b'", "--name 'a_b'")),
     (("--data", "data/raw/iri.csv"), ("data/raw/iri.csv", "did you mean 'iris.csv'?")),
     (("--data", "data/raw"), ("data/raw is a folder",)),
     (("--data", "data/raw/penguins.csv"), ("Its columns: species, island", "--target species")),
 ])
-def test_mistakes_are_one_line(bench: Path, run_stage: Run, words: tuple[str, ...],
-                               parts: tuple[str, ...]) -> None:
-    name = () if "--name" in words else ("--name", "mistake")
-    assert_refused(run_stage(bench, "train", *words, *name, check=False), *parts)
-    assert not list((bench / "models").glob("*mistake*"))
+def test_what_the_stages_notice_is_one_line_too(bench: Path, run_stage: Run,
+                                                words: tuple[str, ...],
+                                                parts: tuple[str, ...]) -> None:
+    assert_refused(run_stage(bench, "train", *words, check=False), *parts)
 
 
 @pytest.mark.parametrize(("file", "content", "parts"), [
