@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Run, assert_refused, read_metadata
+from conftest import Run, assert_refused, read_metadata, run_one_by_one
 
 from mlmonkey.files import sha256_of
 
@@ -185,7 +185,7 @@ def test_records_without_an_answer_have_no_interval(trained: Path, tmp_path: Pat
             ] == [row["set"] for row in rows]
 
 
-@pytest.mark.parametrize(("words", "parts"), [
+MISTAKES: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("--interval", "90"), ("--interval", "0<x<1")),
     (("--interval", "0.999"), ("iris-v1 goes up to 0.99", "120 rows")),
     (("--input", "nope.csv"), ("nope.csv",)),
@@ -204,11 +204,18 @@ def test_records_without_an_answer_have_no_interval(trained: Path, tmp_path: Pat
     (("--model-version", "7"), ("version 7", "known: iris-v1")),
     (("--model-path", "models/iris-v9.skops"), ("iris-v9", "known: ")),
     (("--model-path", "models/iris.pkl"), ("not a model file", "runs code")),
-])
-def test_mistakes_are_one_line(trained: Path, run_stage: Run, words: tuple[str, ...],
-                               parts: tuple[str, ...]) -> None:
-    name = () if set(words) & {"--model-name", "--model-path"} else ("--model-name", "iris")
-    assert_refused(run_stage(trained, "prediction", *name, *words, check=False), *parts)
+]
+
+
+def test_mistakes_are_one_line(trained: Path, run_stage: Run) -> None:
+    cases = [words if set(words) & {"--model-name", "--model-path"}
+             else ("--model-name", "iris", *words) for words, _ in MISTAKES]
+    for done, (_, parts) in zip(run_one_by_one(trained, "src.predict", cases), MISTAKES,
+                                strict=True):
+        assert_refused(done, *parts)
+    for place in (0, 2, -1):  # and by way of the stages
+        done = run_stage(trained, "prediction", *cases[place], check=False)
+        assert_refused(done, *MISTAKES[place][1])
 
 
 def test_another_delimiter_is_named(trained: Path, tmp_path: Path, run_stage: Run) -> None:

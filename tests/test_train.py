@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Run, assert_refused, copy_project, read_metadata, write_table
+from conftest import (Run, assert_refused, copy_project, read_metadata, run_one_by_one,
+                      write_table)
 
 from mlmonkey.metadata import read_scores
 
@@ -181,22 +182,27 @@ def test_groups_stay_whole_and_the_hold_out_is_the_latest(bench: Path, run_stage
     assert abs(len(held) - 48) <= 10 and metadata["config"]["time"]["value"] == "day"
 
 
-def test_task_is_told_from_the_target_and_can_be_said(bench: Path, run_stage: Run) -> None:
+def test_task_is_told_from_the_target_and_can_be_said(bench: Path) -> None:
     cases = {"count": (range(200), "regression"), "class": ([0, 1] * 100, "classification"),
              "gaps": ([0.0, 1.0, "", 1.0] * 50, "classification"),
              "measure": ([i / 7 for i in range(200)], "regression")}
-    for name, (values, task) in cases.items():
-        data = write_table(bench, f"{name}.csv", ["x", "y"], [[i, y] for i, y in enumerate(values)])
-        out = run_stage(bench, "train", "--data", data, "--target", "y", *FAST).stdout
-        assert f"boosting {task} of 'y'" in out and "--task overrides" in out
-        assert ("50 rows without a value of 'y' are left out" in out) == (name == "gaps")
+    tables = [write_table(bench, f"{name}.csv", ["x", "y"], [[i, y] for i, y in enumerate(values)])
+              for name, (values, _) in cases.items()]
+    made = run_one_by_one(bench, "src.etl.generate_dataset",
+                          [("--data", data) for data in (*tables, "data/raw/iris.csv")])
+    assert not any(done.returncode for done in made)
+    *told, said, many, text = run_one_by_one(bench, "src.train", [
+        *(("--data", data, "--target", "y", *FAST) for data in tables),
+        ("--data", tables[-1], "--target", "x", "--name", "said", "--task", "regression", *FAST),
+        ("--data", tables[-1], "--target", "y", "--name", "no", "--task", "classification"),
+        ("--task", "regression", "--name", "no")])
+    for done, (name, (_, task)) in zip(told, cases.items(), strict=True):
+        assert f"boosting {task} of 'y'" in done.stdout and "--task overrides" in done.stdout
+        assert ("50 rows without a value of 'y' are left out" in done.stdout) == (name == "gaps")
     assert read_metadata(bench, "gaps-v1")["target"]["classes"] == [0, 1]
-    run_stage(bench, "train", "--data", data, "--target", "x", "--name", "said", "--task",
-              "regression", *FAST)
-    assert_refused(run_stage(bench, "train", "--data", data, "--target", "y", "--name", "no",
-                             "--task", "classification", check=False), "too many to be classes")
-    assert_refused(run_stage(bench, "train", "--task", "regression", "--name", "no", check=False),
-                   "'species' holds text")
+    assert said.returncode == 0 and read_metadata(bench, "said-v1")["task"] == "regression"
+    assert_refused(many, "too many to be classes")
+    assert_refused(text, "'species' holds text")
 
 
 def test_private_columns_leave_no_value_behind(bench: Path, run_stage: Run) -> None:

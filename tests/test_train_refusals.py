@@ -58,20 +58,32 @@ def test_what_the_stages_notice_is_one_line_too(bench: Path, run_stage: Run,
     assert_refused(run_stage(bench, "train", *words, check=False), *parts)
 
 
+def test_tables_that_teach_nothing_are_one_line(bench: Path) -> None:
+    tables: dict[str, tuple[str, tuple[str, ...]]] = {
+        "two": ("x,y\n1,a\n2,b\n", ("2 row(s)", "at least 10")),
+        "one-class": ("x,y\n" + "1,a\n" * 20, ("one value only", "--target COLUMN")),
+        "missing": ("x,y\n" + "1,\n" * 20, ("missing in every row", "--target x")),
+        "single": ("y\n" + "1\n2\n" * 20, ("no column besides the target",)),
+        "day": ("x,y\n" + "1,2024-01-01\n2,2024-01-02\n" * 9, ("is a date",)),
+        "ids": ("x,y\n" + "".join(f"1,id{i}\n" for i in range(60)), ("too many to be",))}
+    for name, (content, _) in tables.items():
+        (bench / "data" / "raw" / f"{name}.csv").write_text(content)
+    asked = [("--data", f"data/raw/{name}.csv") for name in tables]
+    made = run_one_by_one(bench, "src.etl.generate_dataset", asked)
+    assert not any(done.returncode for done in made)
+    refused = run_one_by_one(bench, "src.train", [(*words, "--target", "y") for words in asked])
+    for done, (_, parts) in zip(refused, tables.values(), strict=True):
+        assert_refused(done, *parts)
+
+
 @pytest.mark.parametrize(("file", "content", "parts"), [
     ("empty.csv", b"", ("is empty",)),
     ("noise.csv", bytes(range(256)) * 9, ("is not a table",)),
-    ("two.csv", b"x,y\n1,a\n2,b\n", ("2 row(s)", "at least 10")),
-    ("one-class.csv", b"x,y\n" + b"1,a\n" * 20, ("one value only", "--target COLUMN")),
-    ("missing.csv", b"x,y\n" + b"1,\n" * 20, ("missing in every row", "--target x")),
-    ("single.csv", b"y\n" + b"1\n2\n" * 20, ("no column besides the target",)),
-    ("day.csv", b"x,y\n" + b"1,2024-01-01\n2,2024-01-02\n" * 9, ("is a date",)),
-    ("ids.csv", b"x,y\n" + b"".join(b"1,id%d\n" % i for i in range(60)), ("too many to be",)),
     ("cut.parquet", b"PAR1 and no more", ("not a readable Parquet file",)),
 ])
-def test_tables_that_teach_nothing_are_one_line(bench: Path, run_stage: Run, tmp_path: Path,
-                                                file: str, content: bytes,
-                                                parts: tuple[str, ...]) -> None:
+def test_what_is_no_table_is_one_line(bench: Path, run_stage: Run, tmp_path: Path,
+                                      file: str, content: bytes,
+                                      parts: tuple[str, ...]) -> None:
     (tmp_path / file).write_bytes(content)
     done = run_stage(bench, "train", "--data", tmp_path / file, "--target", "y", check=False)
     assert_refused(done, *parts)
