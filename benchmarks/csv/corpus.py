@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tables import SHAPES, Cell, Table, make_table
+from tables import SHAPES, WORDS, Cell, Table, make_table
 
 
 @dataclass(frozen=True)
@@ -494,6 +494,77 @@ def header_damaged(table: Table, rng: random.Random) -> Any:
     yield (PLAIN.content([",".join([names[0], names[1] + '"', *names[2:]]), *lines[1:]]), table,
            usual(table))
     yield (PLAIN.content([";".join(names), *lines[1:]]), table, usual(table))
+
+
+@kind("aligned by blanks")
+def aligned(table: Table, rng: random.Random) -> Any:
+    """Columns that stand below each other, apart by as many blanks as that takes."""
+    texts = [table.names, *([text for text, _ in row] for row in table.rows)]
+    if not any(sign in text for row in texts for text in row for sign in '"\n'):
+        texts = [[f'"{text}"' if " " in text else text or "NA" for text in row] for row in texts]
+        wide = [max(map(len, column)) for column in zip(*texts)]
+        for lines in ([" ".join(map(str.rjust, row, wide)) for row in texts],
+                      ["   ".join(map(str.ljust, row, wide)) for row in texts]):
+            yield PLAIN.content(lines), table, usual(table)
+
+
+@kind("framed")
+def framed(table: Table, rng: random.Random) -> Any:
+    """A delimiter at both ends of each line, ruled lines or not, as databases and wikis write."""
+    texts = [table.names, *([text for text, _ in row] for row in table.rows)]
+    if not any("\n" in text for row in texts for text in row):
+        wide = [max(map(len, column)) for column in zip(*texts)]
+        lines = [f"| {' | '.join(map(str.ljust, row, wide))} |" for row in texts]
+        rule = "+" + "+".join("-" * (size + 2) for size in wide) + "+"
+        yield PLAIN.content([rule, lines[0], rule, *lines[1:], rule]), table, usual(table)
+        yield (PLAIN.content([lines[0], "|" + " --- |" * len(wide), *lines[1:]]), table,
+               usual(table))
+
+
+@kind("one column")
+def one_column(table: Table, rng: random.Random) -> Any:
+    """Texts with commas, numbers, addresses and the like, below one name."""
+    makers: list[Callable[[int], Cell]] = [
+        lambda n: (f"{n} Mill Lane, {WORDS[n % 20]}",) * 2,
+        lambda n: (f"{n * 7 % 90},{n % 10}5", float(f"{n * 7 % 90}.{n % 10}5")),
+        lambda n: (f"{WORDS[n % 20]}{n}@{WORDS[n % 7]}.example",) * 2,
+        lambda n: (f"{' '.join(WORDS[n % 13:][:4])}, {' '.join(WORDS[n % 9:][:3])}",) * 2]
+    for make in makers:
+        column = Table(["entry"], [[make(number)] for number in range(len(table.rows))])
+        texts = [text for row in column.rows for text, _ in row]
+        yield PLAIN.content(["entry", *texts]), column, usual(column)
+
+
+@kind("names again")
+def names_again(table: Table, rng: random.Random) -> Any:
+    """Files put together: the row of names stands again within the table."""
+    lines = PLAIN.lines(table)
+    for places in ([len(lines) // 2], [len(lines) - 1, 2][:len(lines) // 9]):
+        again = [line for place, line in enumerate(lines)
+                 for line in ([lines[0], line] if place in places else [line])]
+        yield PLAIN.content(again), table, usual(table)
+
+
+@kind("row names")
+def row_names(table: Table, rng: random.Random) -> Any:
+    """A column of names that has none itself, as R writes it."""
+    numbered = Table(["", *table.names], [[(str(n), float(n)), *row] for n, row in
+                                          enumerate(table.rows, start=1)])
+    for mark in " \t":
+        dialect = Dialect(mark, always=True)
+        lines = [dialect.line(table.names), *dialect.lines(numbered, header=False)]
+        yield dialect.content(lines), numbered, [[name] for name in numbered.names]
+
+
+@kind("cells of many lines")
+def many_lines(table: Table, rng: random.Random) -> Any:
+    """Texts that fill a page."""
+    for dialect in (PLAIN, Dialect(";", quote="'"), Dialect("\t", always=True)):
+        texts = ["\n".join(" ".join(rng.sample(WORDS, 9)) + rng.choice(".,;!") for _ in range(40))
+                 for _ in table.rows]
+        rows = [[row[0], (text, text), *row[1:]] for row, text in zip(table.rows, texts)]
+        changed = Table([table.names[0], "page", *table.names[1:]], rows)
+        yield dialect.content(dialect.lines(changed)), changed, usual(changed)
 
 
 def make_cases(seed: int) -> Iterator[Case]:

@@ -119,6 +119,8 @@ def tables(table: Table) -> Iterator[File]:
         rows = [[text for text, _ in row][:width or None] + [""] * (width > 0)
                 for row in table.rows]
         for gap in ([], [""], ["", "Table 2"]):
+            if width == 0 and not gap:
+                continue  # the same names without a gap: one table, or two?
             yield ("several tables", PLAIN.content(
                 [*PLAIN.lines(table), *gap, *map(PLAIN.line, [names, *rows])]), table, usual(table))
 

@@ -11,7 +11,9 @@ from typing import NamedTuple
 from src.etl.dialect import COMMON
 from src.etl.header import kind_votes, names_columns
 from src.etl.kinds import kind_of
-from src.etl.records import Dialect, Record
+from src.etl.records import MAX_TORN_LINES, Dialect, Record
+
+SIGNS = ("", "#", "%", "//", ";")  # alone before names, a line is a remark to other programs
 
 
 class Row(NamedTuple):
@@ -87,11 +89,20 @@ def usual_width(rows: Sequence[Row]) -> int:
 def with_names_above(rows: Sequence[Row], main: list[Row], width: int,
                      dialect: Dialect) -> list[Row]:
     """The table with the row above it where that has the names, one delimiter more or less."""
-    above = next((row for row in reversed(rows) if row.place < main[0].place), None)
+    higher = [row for row in rows if row.place < main[0].place][-MAX_TORN_LINES:]
     body = [row.cells for row in main if len(row.cells) == width]
-    if above is None or kind_votes(body[0], body[1:])[0] > kind_votes(body[0], body[1:])[1]:
+    if not higher or kind_votes(body[0], body[1:])[0] > kind_votes(body[0], body[1:])[1]:
         return main
+    for number, row in enumerate(higher):  # the first record may be damaged
+        if len(row.cells) == width == len({*row.cells} - {""}) and \
+                all(kind_of(cell.strip()) == "text" for cell in row.cells) and \
+                main[0].place - row.place == len(higher) - number:
+            return [*higher[number:], *main]
+    above = higher[-1]
     cells = above.cells
+    if len(cells) > width:
+        there = [cell for cell in cells if cell.strip() not in SIGNS]
+        cells = there if len(there) == width else cells
     if above.place < main[0].place - 1 and len(cells) != width:
         return main  # a ruled line may stand below names; a gap stands below notes
     if len(cells) < width:
@@ -109,7 +120,8 @@ def _cells(record: Record, dialect: Dialect) -> list[str]:
     """The cells of a record; of one whose quotes are out of order, what its delimiters tell."""
     if record.cells is not None:
         return record.cells
-    return [cell.strip().strip(dialect.quote) for cell in record.text.split(dialect.delimiter)]
+    return [cell.strip().strip(dialect.quote)
+            for cell in record.text.split(dialect.plain().delimiter)]
 
 
 def _is_title(pending: Sequence[Row], main: Sequence[Row]) -> bool:

@@ -22,7 +22,7 @@ def may_be_clean(reading: Reading) -> bool:
     return reading["encoding"] in ("utf-8", "utf-8-sig") and reading["header_rows"] < 2 and \
         len(reading["delimiter"].encode()) == 1 and not (
             reading["quote_escape"] or reading["preamble"] or reading["footer"] or
-            reading["skip_separator_lines"] or reading["careful"])
+            reading["skip_separator_lines"] or reading["careful"] or reading.get("framed"))
 
 
 def open_clean(connection: Any, path: Path, reading: Reading, trust: bool) -> Source | None:

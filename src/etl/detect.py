@@ -34,7 +34,8 @@ SAMPLE_LINES = 1000  # that decide about the dialect; about the layout all of th
 PIECE_BYTES = 1 << 20  # a sample is one piece
 TAIL_BYTES = 1 << 16
 CACHED_BYTES = 1 << 16  # larger pieces leave the processor cache, and are slower
-DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " ", "colon": ":"}
+DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " ", "colon": ":",
+              "blanks": r"\s+"}
 QUOTES = {"double": '"', "single": "'", "none": ""}
 ESCAPES = {"doubled": "", "backslash": "\\"}
 CONTROL_BYTES = [bytes([code]) for code in range(1, 32) if chr(code) not in "\t\n\f\r"]
@@ -162,8 +163,10 @@ def detect_reading(path: Path, scanned: Scan, delimiter: str = "auto", header: s
         layout = with_tail(layout, tail, dialect, bare)
     columns = Columns(layout.rows[:SAMPLE_LINES], layout.width, dialect)
     quoted = [row for row in layout.rows[:SAMPLE_LINES] if {"'", '"'} & {*"".join(row)}]
+    again = any([cell.strip() for cell in row] == layout.names
+                for row in [*layout.rows, *(record.cells or [] for record in tail)])
     return _reading(dialect, encoding, layout, words) | {
-        "careful": b"\0" in scanned.sample or any(map(columns.unwrap, quoted))}
+        "careful": b"\0" in scanned.sample or again or any(map(columns.unwrap, quoted))}
 
 
 def delimiter_word(mark: str) -> str:
@@ -249,7 +252,8 @@ def _reading(dialect: Dialect, encoding: str, layout: Layout,
                for place, (name, clean) in enumerate(zip(names, columns), start=1)
                if layout.header_rows and " ".join(name.split()) != clean]
     return {"format": "csv", "encoding": encoding, "delimiter": dialect.delimiter,
-            "quote": dialect.quote, "quote_escape": dialect.escape, "preamble": layout.above,
+            "quote": dialect.quote, "quote_escape": dialect.escape, "framed": dialect.framed,
+            "preamble": layout.above,
             "header": layout.header_rows > 0, "header_rows": layout.header_rows,
             "footer": layout.below, "skip_separator_lines": layout.skip_bare,
             "other_tables": layout.others, "columns": columns, "renamed": renamed,

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from itertools import product
 from typing import NamedTuple
 
-from src.etl.kinds import kind_of
-from src.etl.records import Dialect, Lines, read_records
+from src.etl.kinds import kind_of, main_kind
+from src.etl.records import BLANKS, RULED, Dialect, Lines, read_records
 
 COMMON = ",;\t|"
-UNUSUAL = set("._-+/\"'()[]{}<>?`´’\\") | {"\r", "\n", "\f", "\ufeff", "\0"}  # in words, numbers
+UNUSUAL = set("._-+/@\"'()[]{}<>?`´’\\") | {"\r", "\n", "\f", "\ufeff", "\0"}  # in words, numbers
 MAX_LONG = 4  # characters of a delimiter
 NEAR = 0.98  # a reading not this much worse than the best one is as good
 MOST_CELLS = 4000  # that are looked at
@@ -43,19 +43,19 @@ def choose_dialects(lines: Sequence[str], delimiter: str | None = None, quote: s
     readings = []
     for mark in marks:
         dialects = product([mark], _likely_quotes(filled, mark) if quote is None else [quote],
-                           _likely_escapes(filled) if escape is None else [escape])
+                           _likely_escapes(filled) if escape is None else [escape],
+                           [_is_framed(filled, mark)])
         found = [read_as(Dialect(*dialect), lines) for dialect in dialects]
         readings.append(max(found, key=lambda reading: reading.grade))
     if delimiter is None:
         readings = [reading for reading in readings
                     if reading.width > 1 and reading.grade > _grade_alone(filled, reading)]
     if not readings:
-        known = [part if part is not None else default for part, default in
-                 zip((delimiter, quote, escape), Dialect())]
-        if delimiter is None and read_as(Dialect(*known), lines).width > 1:  # one column of prose
-            known[0] = next((mark for mark in COMMON if not any(mark in line for line in lines)),
-                            known[0])
-        return [Dialect(*known)]
+        known = Dialect(delimiter or ",", '"' if quote is None else quote, escape or "")
+        if delimiter is None and read_as(known, lines).width > 1:  # one column of prose
+            free = [mark for mark in COMMON if not any(mark in line for line in lines)]
+            known = known._replace(delimiter=free[0] if free else known.delimiter)
+        return [known]
     best = max(reading.grade for reading in readings)
     good = sorted((reading for reading in readings if reading.grade >= best * NEAR),
                   key=lambda reading: -reading.grade)
@@ -96,6 +96,8 @@ def grade_cell(cell: str, dialect: Dialect) -> float:
     kind = kind_of(text)
     if kind in ("number", "date", "time"):
         return 1.0
+    if not dialect.escape and (f"\\{dialect.delimiter}" in text or '\\"' in text):
+        return 0.5
     if text[0] in "\"'" or text[-1] in '"':
         return 0.2
     marks = set(COMMON + "^~") - {dialect.delimiter}
@@ -115,9 +117,13 @@ def _trust(dialect: Dialect, rows: Sequence[Sequence[str]]) -> float:
     mark = dialect.delimiter
     if mark in COMMON:
         return 1.0
-    if not mark.strip(" "):  # words are apart by blanks too
+    if mark in BLANKS or not mark.strip(" "):  # words are apart by blanks too
+        if 2 * sum(any(" " in cell.strip() for cell in row) for row in rows) > len(rows):
+            return 0.97  # quotes keep the blanks of texts apart from those between cells
         kinds = [kind_of(cell.strip()) for row in rows for cell in row]
-        if sum(kind in ("number", "date", "time") for kind in kinds) < 0.2 * len(kinds):
+        listed = sum(cell[-1:] in (",", ";") for row in rows for cell in row)
+        if 20 * listed > len(kinds) or \
+                sum(kind in ("number", "date", "time") for kind in kinds) < 0.2 * len(kinds):
             return 0.25
         return 0.9
     return 0.97 if mark in ":^~" or len(mark) > 1 or not mark.isprintable() else 0.9
@@ -126,26 +132,38 @@ def _trust(dialect: Dialect, rows: Sequence[Sequence[str]]) -> float:
 def _likely_delimiters(lines: Sequence[str]) -> list[str]:
     """Signs, and runs of signs, that are in many lines."""
     counts: Counter[str] = Counter()
+    quoted: Counter[str] = Counter()
     for line in lines:
         text = line.rstrip("\r\n")
         signs = {sign for sign in text if not sign.isalnum() and sign not in UNUSUAL}
         runs = set(re.findall(r"[^\w\"'\s.+-]{2,}|[^\w\"'\s.+-][ \t]|\t\t+|  ", text))
         counts.update(signs | {run[start:end] for run in runs if len(run) <= 3 * MAX_LONG
-                               for start in range(len(run)) for end in
+                               and "/" not in run for start in range(len(run)) for end in
                                range(start + 2, min(start + MAX_LONG, len(run)) + 1)})
         if "\\t" in text:
             counts["\\t"] += 1
+        counts.update([*BLANKS] if re.search(r"^ +\S|  |\t[ \t]| \t", text) else [])
+        for mark in {*re.findall(r"(?<=[\"'])[,;\t|]|[,;\t|](?=[\"'])", text)}:
+            quoted[mark] += 1
     least = max(1, ENOUGH * len(lines))
-    marks = [mark for mark, count in counts.items() if count >= least]
+    # where texts have many lines, few lines have a delimiter
+    marks = [mark for mark, count in counts.items() if count >= least or quoted[mark] > 1]
     return sorted(marks, key=lambda mark: (-counts[mark], COMMON.find(mark) % 99, mark))[:25]
 
 
+def _is_framed(lines: Sequence[str], mark: str) -> bool:
+    """Whether a delimiter begins and ends every line but ruled ones, as in | a | b |."""
+    texts = [line.strip() for line in lines if not RULED.fullmatch(line.strip())]
+    return len(texts) > 1 and mark not in BLANKS and bool(mark.strip()) and all(
+        len(text) > len(mark) and text.startswith(mark) and text.endswith(mark) for text in texts)
+
+
 def _likely_quotes(lines: Sequence[str], mark: str) -> list[str]:
-    """The double quote, and the single one where it stands at both ends of cells."""
+    """The double quote, and the single one where it stands at both ends of cells, or lines."""
     edge = re.escape(mark)
-    pattern = re.compile(rf"(?:^|{edge}) *'(?:[^']|'')*' *(?={edge}|$)", re.MULTILINE)
+    pattern = re.compile(rf"(?:^|{edge}) *'(?:[^']|'')*(?:' *(?={edge}|$)|$)", re.MULTILINE)
     count = sum("'" in line and pattern.search(line.rstrip("\r\n")) is not None for line in lines)
-    return ["\"", "'"] if count > max(1, len(lines) / 20) or count and len(lines) < 4 else ["\""]
+    return ["\"", "'"] if count > max(1, len(lines) / 50) or count and len(lines) < 4 else ["\""]
 
 
 def _likely_escapes(lines: Sequence[str]) -> list[str]:
@@ -155,15 +173,16 @@ def _likely_escapes(lines: Sequence[str]) -> list[str]:
 def _grade_alone(lines: Sequence[str], reading: Reading) -> float:
     """How good it would be to take each line for one cell."""
     texts = [line.strip() for line in lines]
-    plain = sum(kind_of(text) in ("date", "time") or kind_of(text) == "number"
-                and "," not in text for text in texts[1:])
-    if plain > 0.8 * (len(texts) - 1):
-        return 1.0
     mark = reading.dialect.delimiter
     sign = mark.strip() or mark
-    if reading.width == 2 and sign not in lines[0] and all(
-            line.count(sign) == line.count(sign + " ") for line in lines):
+    plain = sum(kind_of(text) in ("date", "time") or kind_of(text) == "number"
+                and ("," not in text or "," not in texts[0]) for text in texts[1:])
+    if plain > 0.8 * (len(texts) - 1):
+        return 1.0
+    typed = any(main_kind(column) != "text" for column in zip(*reading.rows))
+    if sign not in lines[0] and (reading.width == 2 or not typed and texts[0].count(" ") < 2) and \
+            all(line.count(sign) == line.count(sign + " ") for line in lines):
         return 0.9  # prose
-    if reading.width == 2 and mark in " :":
+    if reading.width == 2 and (mark in " :" or mark in BLANKS):
         return 0.75
     return 0.3

@@ -53,7 +53,7 @@ def names_columns(row: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
     seen = repeated = 0
     for place, cell in enumerate(row):
         below = [each[place].strip() for each in body if place < len(each) and each[place].strip()]
-        if len(below) > 4 and len(set(below)) < 0.7 * len(below):
+        if len(below) > 1 and len(set(below)) < 0.7 * len(below):
             seen += 1
             repeated += cell.strip() in below
     return not repeated or repeated < seen / 2

@@ -23,7 +23,8 @@ SIGN = "[$€£¥₹]|EUR|USD|GBP|CHF"
 NUMBER = re.compile(rf"[+-]?(?:{SIGN})? ?[+-]?"
                     rf"(?:\d+(?:[.,'\u00a0\u202f ]\d{{3}})*(?:[.,]\d*)?|[.,]\d+)"
                     rf"(?:[eE][+-]?\d+)? ?(?:%|{SIGN})?")
-DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}(?:[T ]+\d{1,2}[:.]\d{2}.*)?|"
+DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}(?:[T ]+\d{1,2}[:.]\d{2}\S*"
+                  r"(?: (?:[aApP]\.?[mM]\.?|[A-Z]{3,4}|[+-]\d{2}:?\d{2}))?)?|"
                   r"\d{1,2}[- ]?[^\W\d]{3,9}[- ,]+\d{2,4}|[^\W\d]{3,9} \d{1,2},? \d{4}")
 TIME = re.compile(r"\d{1,2}([:.])\d{2}\1\d{2}(?:\.\d+)?|\d{1,2}:\d{2}(?: ?[aApP][mM])?")
 TRUTH = re.compile("true|false|yes|no|[tfyn]", re.IGNORECASE)

@@ -49,8 +49,11 @@ def find_table(records: Sequence[Record], dialect: Dialect, header: int | None =
     main = main[:len(main) - (0 if below is not None else count_notes_below(main, width))]
     if header is None:
         header = count_header_rows([row.cells for row in main], width)
-    names = [row.cells for row in main[:header]]
+    names = [_sound_names(row.cells, records[row.place].text, dialect) for row in main[:header]]
     body = [row.cells for row in main[header:] if len(row.cells) == width]
+    if header == 1 and len(names[0]) == width - 1 and dialect.plain().delimiter in " \t" and \
+            len({row[0] for row in body}) == len(body):
+        names[0].insert(0, "")  # R writes no name above its names of rows
     top = records[main[0].place].line - 1 if main else 0
     last = records[main[-1].place]
     rest = any(row.place > main[-1].place for row in rows)
@@ -76,6 +79,12 @@ def with_tail(layout: Layout, records: Sequence[Record], dialect: Dialect,
     bare = _bare_lines(records) and _never_empty(layout.rows)
     return layout._replace(below=below, skip_bare=layout.skip_bare or bare
                            if skip_bare is None else skip_bare)
+
+
+def _sound_names(names: list[str], text: str, dialect: Dialect) -> list[str]:
+    """Names without a stray quote: their line then has an odd number of quotes."""
+    odd = dialect.quote and not dialect.escape and text.count(dialect.quote) % 2
+    return [name.strip().strip(dialect.quote) for name in names] if odd else names
 
 
 def _bare_lines(records: Sequence[Record]) -> bool:

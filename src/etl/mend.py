@@ -26,7 +26,8 @@ def mend(path: Path, reading: Reading, workspace: Path,
     """Write a clean UTF-8 copy, in which a rejected record has only a reason."""
     codecs.register_error("mark bytes", _mark_bytes)
     account, width, longest = Account(), len(reading["columns"]), 0
-    dialect = Dialect(reading["delimiter"], reading["quote"], reading["quote_escape"])
+    dialect = Dialect(reading["delimiter"], reading["quote"], reading["quote_escape"],
+                      reading.get("framed", False))  # models of an earlier version don't say
     mended, rejects = workspace / "mended.csv", workspace / "rejects.csv"
     workspace.mkdir(parents=True, exist_ok=True)
     with _open_text(path, reading) as file, \

@@ -1,5 +1,6 @@
 """Remarks above and below the records of a table."""
 
+import re
 from collections.abc import Sequence
 
 from src.etl.blocks import Row
@@ -7,6 +8,7 @@ from src.etl.dialect import COMMON
 from src.etl.header import kind_votes
 from src.etl.kinds import kind_of, main_kind
 
+NUMBERED = re.compile(r"\(?\d{1,2}[.)] +[^\W\d]")  # 1. Figures are provisional
 NOTE_SIGNS = ("#", "*", "//", "--", "(", "[", "%", "©", "†")
 NOTE_WORDS = ("source", "note", "total", "sum", "quelle", "summe", "gesamt", "end of", "footnote",
               "generated", "exported", "copyright", "legend")
@@ -40,7 +42,8 @@ def count_notes_below(rows: Sequence[Row], width: int) -> int:
     for row in reversed(rows[1:]):
         text = row.cells[0].strip()
         whole = len(row.cells) == width
-        foreign = kind not in ("text", "") and kind_of(text) == "text" and text[:1].isalpha()
+        foreign = kind not in ("text", "") and kind_of(text) == "text" and \
+            (text[:1].isalpha() or NUMBERED.match(text) is not None)
         remark = text.lower().startswith(NOTE_SIGNS + NOTE_WORDS) or ": " in text
         alone = row.filled == 1 and text != "" and width > 2 and (
             foreign or remark or whole and kind == "text" or

@@ -22,13 +22,14 @@ class Text(Lines):
 
     def take(self) -> str | None:
         """The next line, None behind the last one."""
-        return self.take_many(LINE) or None
+        line = self.take_many(LINE)
+        return (self.tidy(line) if self.tidy else line) or None
 
     def give_back(self, lines: list[str]) -> None:
         """Undo the last calls of take."""
         self.number -= len(lines)
         length = sum(map(len, lines))
-        if length > self.place:  # they began in a piece before this one
+        if length > self.place or self.tidy:  # they began in a piece before this one, or changed
             self.piece, self.place = "".join(lines) + self.piece[self.place:], length
         self.place -= length
 
@@ -72,8 +73,9 @@ def orderly_lines(dialect: Dialect, width: int,
 
     They can be copied as they stand. None where DuckDB could not read a copy.
     """
-    mark, quote, escape = map(re.escape, dialect)
-    if not all(len(sign.encode()) == 1 for sign in (dialect.delimiter, dialect.quote or '"')) or \
+    mark, quote, escape = map(re.escape, dialect[:3])
+    single = (dialect.delimiter, dialect.quote or '"')
+    if dialect.framed or not all(len(sign.encode()) == 1 for sign in single) or \
             dialect.delimiter in {"'", '"', dialect.quote}:
         return None
     odd = rf"\r\n\0\ufeff\udc00-\udcff'\"{quote}{escape}"

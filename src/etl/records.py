@@ -6,20 +6,42 @@ like any character.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import NamedTuple, Protocol
 
 MAX_RECORD_LINES = 1000  # a quote open for longer is a stray quote, not a text of many lines
+BLANKS = {r"\s+": r"[ \t]+", r"\s{2,}": r" {2,}[ \t]*|\t[ \t]*"}  # delimiters of any length
+MAX_TORN_LINES = 10  # of a damaged record with texts of several lines
 RULED = re.compile(r"(?=.*([-=_*~+#])\1)[-=_*~+#|: \t,;]+")
 
 
 class Dialect(NamedTuple):
-    """How cells are told apart; no quote at all is an empty text, `escape` a backslash or empty."""
+    """How cells are told apart; no quote at all is an empty text, `escape` a backslash or empty.
+
+    A delimiter may be one of BLANKS; `framed`: another one begins and ends each line.
+    """
 
     delimiter: str = ","
     quote: str = '"'
     escape: str = ""
+    framed: bool = False
+
+    def plain(self) -> "Dialect":
+        """The dialect of the same lines when they are tidied."""
+        return Dialect("\t" if self.delimiter in BLANKS else self.delimiter, *self[1:3])
+
+    def tidy(self, line: str) -> str:
+        """A line with one tab for blanks between cells, and without a frame."""
+        text = line.rstrip("\r\n")
+        bare, end = text.strip(" \t"), line[len(text):]
+        if self.framed and bare.startswith(self.delimiter) and bare.endswith(self.delimiter):
+            text = bare[len(self.delimiter):-len(self.delimiter)]
+        if self.delimiter in BLANKS:
+            parts = bare.split(self.quote) if self.quote else [bare]
+            parts[::2] = [re.sub(BLANKS[self.delimiter], "\t", part) for part in parts[::2]]
+            text = self.quote.join(parts)
+        return text + end
 
 
 class Record(NamedTuple):
@@ -40,6 +62,8 @@ class Record(NamedTuple):
 class Mender(Protocol):
     """What knows the columns of a table: see src/etl/repair.py."""
 
+    lined: bool  # some cells have several lines
+
     def repair(self, text: str, cells: list[str] | None) -> list[str] | None:
         """The only cells that a damaged record can mean, or None."""
 
@@ -53,6 +77,8 @@ class Mender(Protocol):
 class Lines:
     """Lines of a file; those taken too many can be given back."""
 
+    tidy: Callable[[str], str] | None = None  # what is done to each line at first
+
     def __init__(self, file: Iterable[str]) -> None:
         self.file, self.number = iter(file), 0
         self.returned: list[str] = []
@@ -60,6 +86,8 @@ class Lines:
     def take(self) -> str | None:
         """The next line, None behind the last one."""
         line = self.returned.pop() if self.returned else next(self.file, None)
+        if line is not None and self.tidy is not None:
+            line = self.tidy(line)
         self.number += line is not None
         return line
 
@@ -77,6 +105,8 @@ def read_records(lines: Lines, dialect: Dialect, width: int | None = None,
         width: how many cells a record has; None takes any number.
         skip_bare: a line of nothing but delimiters is no record.
     """
+    if dialect.framed or dialect.delimiter in BLANKS:
+        lines.tidy, dialect = dialect.tidy, dialect.plain()
     while (line := lines.take()) is not None:
         if width != 1 and is_no_record(line, dialect, skip_bare):
             yield Record(lines.number, 1, line.rstrip("\r\n"), [])
@@ -95,7 +125,7 @@ def is_no_record(line: str, dialect: Dialect, skip_bare: bool) -> bool:
 
 def split_cells(text: str, dialect: Dialect) -> tuple[list[str] | None, bool]:
     """The cells of a record, None when quotes are out of order; whether one is still open."""
-    delimiter, quote, escape = dialect
+    delimiter, quote, escape, _ = dialect
     if (not quote or quote not in text) and (not escape or escape not in text):
         return text.split(delimiter), False
     cells: list[str] = []
@@ -155,6 +185,9 @@ def _read(line: str, lines: Lines, dialect: Dialect, width: int | None,
     if cells is not None and whole:
         extra = cells[width:] if width else []
         if width in (None, len(cells)) or extra and not any(map(str.strip, extra)):
+            if extra and mender and not mender.fits(cells[:width]) and \
+                    (mended := mender.repair(text, cells)):
+                return Record(number, 1 + len(more), text, mended, repaired=True)
             if mender and ('"' in text or "'" in text) and (bare := mender.unwrap(cells[:width])):
                 return Record(number, 1 + len(more), text, bare, repaired=True)
             return Record(number, 1 + len(more), text, cells[:width], repaired=bool(extra))
@@ -164,6 +197,8 @@ def _read(line: str, lines: Lines, dialect: Dialect, width: int | None,
     alone = cells if not more else None
     if mender and (mended := mender.repair(first, alone)):
         return Record(number, 1, first, mended, repaired=True)
+    if mender and mender.lined and (found := _mend_lines(line, lines, dialect, width, mender)):
+        return found
     reason = "a stray quote" if alone is None else f"{len(alone)} cells instead of {width}"
     return Record(number, 1, first, None, reason)
 
@@ -171,6 +206,21 @@ def _read(line: str, lines: Lines, dialect: Dialect, width: int | None,
 def _may_close(dialect: Dialect, line: str) -> bool:
     """Whether not all quotes of a line are doubled: else a text that is open stays so."""
     return dialect.quote in line.replace(dialect.quote * 2, "")
+
+
+def _mend_lines(line: str, lines: Lines, dialect: Dialect, width: int | None,
+                mender: Mender) -> Record | None:
+    """A damaged record of a few lines, the ones after the first no records by themselves."""
+    taken, number = [line], lines.number
+    while len(taken) < MAX_TORN_LINES and (following := lines.take()) is not None:
+        taken.append(following)
+        if len(split_cells(following.rstrip("\r\n"), dialect)[0] or []) == width:
+            break
+        text = "".join(taken).rstrip("\r\n")
+        if mended := mender.repair(text, split_cells(text, dialect)[0]):
+            return Record(number, len(taken), text, mended, repaired=True)
+    lines.give_back(taken[1:])
+    return None
 
 
 def _are_records(lines: list[str], dialect: Dialect, width: int | None, mender: Mender) -> bool:

@@ -7,6 +7,7 @@ nothing that stands in the line may get lost, but delimiters and quotes.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
@@ -19,6 +20,7 @@ ENOUGH = 5  # sound records, to know the columns from
 FEW = 3  # shapes of a column's cells
 MOST = 300  # readings of a line that are looked at
 LONGEST = 1 << 16  # characters of a line that may be repaired: each reading passes over all of it
+MOST_STEPS = 20_000  # on the way to them
 
 
 class Column(NamedTuple):
@@ -58,7 +60,8 @@ class Columns:
     def __init__(self, rows: Sequence[Sequence[str]], width: int, dialect: Dialect) -> None:
         sound = [row for row in rows if len(row) == width]
         self.known = len(sound) >= ENOUGH
-        self.dialect, self.width = dialect, width
+        self.dialect, self.width = dialect.plain(), width
+        self.lined = any("\n" in cell for row in sound for cell in row)
         self.columns = [_describe([cell.strip() for cell in column]) for column in zip(*sound)]
 
     def fits(self, cells: Sequence[str]) -> bool:
@@ -76,9 +79,12 @@ class Columns:
         """The cells that a line can only mean; None when there are none, or several."""
         if self.width < 2 or not self.known or len(text) > LONGEST:
             return None
-        for ways in (self._dialects, self._quotes if cells is None else self._counts):
+        ways = [self._dialects, self._quotes if cells is None else self._counts]
+        if cells is not None and self.dialect.quote and self.dialect.quote in text:
+            ways.append(self._quotes)
+        for way in ways:
             found: dict[tuple[str, ...], list[str]] = {}
-            for number, each in enumerate(ways(text, cells or [])):
+            for number, each in enumerate(way(text, cells or [])):
                 if number > MOST or len(found) > 1:
                     break
                 if self.fits(each):
@@ -89,7 +95,7 @@ class Columns:
 
     def _dialects(self, text: str, cells: list[str]) -> Iterator[list[str]]:
         """The line in another dialect."""
-        for mark in dict.fromkeys([self.dialect.delimiter, *COMMON]):
+        for mark in dict.fromkeys([self.dialect.delimiter, *COMMON, " "]):
             for quote in "\"'":
                 for escape in ("", "\\"):
                     dialect = Dialect(mark, quote, escape)
@@ -122,14 +128,25 @@ class Columns:
 
     def _quotes(self, text: str, cells: list[str]) -> Iterator[list[str]]:
         """The line cut at its delimiters, with quotes at the ends of cells taken off."""
-        mark, quote, _ = self.dialect
-        pieces = text.split(mark)
-        for groups in _groups(len(pieces), self.width):
-            joined = [mark.join(pieces[start:end]) for start, end in groups]
+        pieces = text.split(self.dialect.delimiter)
+        self.steps = 0
+        yield from self._fill(pieces, 0, 0)
+
+    def _fill(self, pieces: list[str], start: int, place: int) -> Iterator[list[str]]:
+        """Pieces of a line put together to cells that fit, from a place on."""
+        if place == self.width:
+            yield from [[]] if start == len(pieces) else []
+            return
+        mark, quote, *_ = self.dialect
+        for end in range(start + 1, len(pieces) - (self.width - place - 1) + 1):
+            self.steps += 1
+            whole = mark.join(pieces[start:end])
             # only a text that has a quote at one of its ends may hold a delimiter
-            if all(end - start == 1 or _touches(cell, quote)
-                   for cell, (start, end) in zip(joined, groups)):
-                yield [_bare(cell, quote) for cell in joined]
+            if self.steps < MOST_STEPS and (end == start + 1 or _touches(whole, quote)):
+                cell = _bare(whole, quote)
+                if self.columns[place].fits(cell):
+                    for rest in self._fill(pieces, end, place + 1):
+                        yield [cell, *rest]
 
     def _without_empty(self, cells: list[str], extra: int) -> Iterator[list[str]]:
         empty = [place for place, cell in enumerate(cells) if not cell.strip()]
@@ -155,7 +172,9 @@ def _describe(cells: Sequence[str]) -> Column:
     kind = main_kind(there, 0.8)  # damage may have come to some
     texts = [cell for cell in there if kind_of(cell) == kind]
     distinct = frozenset(texts)
-    levels = distinct if kind == "text" and len(texts) >= 3 * len(distinct) else None
+    once = sum(count == 1 for count in Counter(texts).values())  # others like these may come
+    levels = distinct if kind == "text" and len(texts) >= 3 * len(distinct) and \
+        50 * once <= len(texts) else None
     counts = {_decimals(cell) for cell in texts} if kind == "number" else set()
     lengths = {len(cell) for cell in texts}
     even = len(lengths) == 1 and len(distinct) > 1 and (kind != "number" or min(lengths) > 3)
@@ -172,15 +191,6 @@ def _decimals(cell: str) -> int:
     return len(found[1]) if found else -1
 
 
-def _groups(pieces: int, width: int) -> Iterator[list[tuple[int, int]]]:
-    """All ways to put pieces together to so many cells."""
-    if pieces < width:
-        return
-    for ends in combinations(range(1, pieces), width - 1):
-        bounds = [0, *ends, pieces]
-        yield list(zip(bounds, bounds[1:]))
-
-
 def _touches(text: str, quote: str) -> bool:
     """Whether a text has a quote at one of its ends."""
     return text.strip().startswith(quote) or text.strip().endswith(quote)
@@ -191,5 +201,8 @@ def _bare(cell: str, quote: str) -> str:
     text = cell.strip()
     if not quote or quote not in text:
         return cell
-    inside = text.removeprefix(quote)
-    return inside.removesuffix(quote).replace(quote * 2, quote)
+    inside = text.removeprefix(quote).removesuffix(quote)
+    parts = inside.split(quote * 2)
+    parts[0] = parts[0].removeprefix(quote)
+    parts[-1] = parts[-1].removesuffix(quote)
+    return quote.join(parts)
