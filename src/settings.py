@@ -8,7 +8,6 @@ Nothing happens at import; `load_settings()` reads, and writes nothing.
 import os
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -82,22 +81,6 @@ def read_env(file: str) -> Mapping[str, str]:
     except OSError as error:
         raise UserError(f"{file} can't be read: {error.strerror}") from None
     return {name: value for name, value in values.items() if value is not None}
-
-
-def secret_values() -> list[str]:
-    """Values of .env.local that must never be written anywhere; very short ones hide nothing."""
-    return [value for name, value in read_env(".env.local").items()
-            if len(value) >= 4 and name not in FOLDERS]
-
-
-def without_secrets(text: str) -> str:
-    """The text with `***` for what .env.local says, and for passwords in addresses."""
-    with suppress(UserError):  # the text then says that .env.local can't be read
-        values = secret_values()
-        words = [word for value in values for word in re.split(r"[\s=]+", value) if len(word) >= 8]
-        for secret in sorted([*values, *words], key=len, reverse=True):
-            text = text.replace(secret, "***")
-    return without_passwords(text)
 
 
 def relative(path: Path) -> str:

@@ -161,7 +161,7 @@ def test_every_imported_file_decides_the_key_or_is_known_not_to(quick: Path) -> 
              for path in ROOT.glob(pattern)}
     names = {"src/": "settings",
              "src/helpers/": "commands configuration datasets endings freshness memory os_errors"
-             " params progress",
+             " params progress secrets",
              "src/etl/": "sql unpack",
              "mlmonkey/": "errors files store claims code_state current metadata_check names redact"
              " sealed monitoring"}

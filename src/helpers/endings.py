@@ -16,7 +16,7 @@ import click
 from mlmonkey.errors import UserError
 from mlmonkey.redact import traceback_without_cells, without_cells
 from src.helpers.os_errors import os_error_line, os_error_of
-from src.settings import without_secrets
+from src.helpers.secrets import without_secrets
 
 INTERRUPTED = 130
 LINE = "interrupted: what was complete is kept, the rest was removed"

@@ -20,7 +20,8 @@ from mlmonkey.sealed import read_json
 from src.etl.unpack import import_extra, table_name
 from src.helpers.commands import make_line
 from src.helpers.configuration import Config
-from src.settings import load_settings, relative, without_secrets
+from src.helpers.secrets import without_secrets
+from src.settings import load_settings, relative
 
 DATABASES = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}
 MEMORY_LIMIT = "1GB"  # of DuckDB

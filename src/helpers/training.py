@@ -29,9 +29,10 @@ from src.helpers.evaluation import Parts, evaluate, explain, fit_all, split_rows
 from src.helpers.memory import with_row_limit
 from src.helpers.progress import steps
 from src.helpers.recipe import make_recipe
+from src.helpers.secrets import secret_values
 from src.helpers.tables import Table, check_task, read_training_table, tell_task
 from src.model.gate import make_form
-from src.settings import ROOT, secret_values
+from src.settings import ROOT
 
 GOLDEN_ROWS = 20
 TIMED_ROWS = 1000
