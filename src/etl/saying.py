@@ -6,6 +6,7 @@ from typing import Any
 from src.etl.rules import NO, YES
 
 SHOWN = 20  # columns whose reading is printed
+FEW = 5  # of those that share a word
 
 
 def print_account(profile: dict[str, Any]) -> None:
@@ -56,15 +57,19 @@ def describe_layout(reading: dict[str, Any], counts: dict[str, int]) -> list[str
 
 def describe_missing(profile: dict[str, Any]) -> list[str]:
     """Which words were taken as missing, where and how often."""
-    words = profile["missing_words"]
-    if not words:
+    found = profile["missing_words"]
+    if not found:
         return []
-    notes = [f"{', '.join(f'{word!r} ({count:,})' for word, count in found.items())} is no value "
-             f"in column {name!r}" for name, found in words["columns"].items()]
-    if len(notes) > SHOWN:
-        notes[SHOWN:] = [f"words for no value in {len(notes) - SHOWN} more columns"]
-    if notes and words["records"] < profile["records"]["records"]:
-        notes.append(f"these words were counted in the first {words['records']:,} records")
+    words = {word: [name for name, each in found["columns"].items() if word in each]
+             for counts in found["columns"].values() for word in counts}
+    notes = []
+    for word, names in words.items():
+        count = sum(found["columns"][name][word] for name in names)
+        more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+        shown = ", ".join(map(repr, names[:FEW]))
+        notes.append(f"{word!r} is no value, {count:,} time(s) in {shown}{more}")
+    if notes and found["records"] < profile["records"]["records"]:
+        notes.append(f"these words were counted in the first {found['records']:,} records")
     return notes
 
 
@@ -73,5 +78,5 @@ def describe_truths(profile: dict[str, Any]) -> list[str]:
     pairs = [{yes, no} for yes, no in zip(YES, NO)]
     names = [feature["name"] for feature in profile["columns"] if feature.get("distinct") == 2 and
              {each["value"].lower() for each in feature.get("categories", [])} in pairs]
-    return [f"two words stay words in {', '.join(map(repr, names[:SHOWN]))}; as truth values: "
+    return [f"two words stay words in {', '.join(map(repr, names[:FEW]))}; as truth values: "
             f"--column {quote(f'{names[0]}=yes or no')}"] if names else []

@@ -22,9 +22,9 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="Of this file, where it differs from the data."),
         click.option("--decimal", type=click.Choice(["auto", "comma", "point"]), default="auto",
                      help="What 1,234 means in this file, where it differs from the data."),
-        click.option("--dates", type=click.Choice(["auto", "day-first", "month-first"]),
-                     default="auto",
-                     help="What 01/02/2024 means in this file, where it differs from the data."))
+        click.option("--dates", default="auto",
+                     type=click.Choice(["auto", "day-first", "month-first", "year-first"]),
+                     help="What 01/02/03 means in this file, where it differs from the data."))
     for option in reversed(options):
         command = option(command)
     return command

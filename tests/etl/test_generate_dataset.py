@@ -111,7 +111,7 @@ def test_what_cells_mean_is_said_and_can_be_overridden(place: Path, run_stage: R
                         ("DE", 25, dt.datetime(2024, 2, 4), "no", "12", "low"),
                         (None, None, None, "yes", "13", "high")]
     for words in ("'price' as number, thousands comma, accounting", "'day' as date, day Mon year",
-                  "'NA' (2) is no value in column 'country'\n", "'-' (1) is no value in",
+                  "'NA' is no value, 2 time(s) in 'country'\n", "'-' is no value, 1 time(s) in 'p",
                   "two words stay words in 'active'; as truth values: --column 'active=yes or no'"):
         assert words in said
     assert profile["missing_words"] == {"records": 10, "columns": {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlmonkey.cells import SIMPLE, converter, read_column, write_cell
+from mlmonkey.cells import SIMPLE, converter, missing_words, read_column, write_cell
 from mlmonkey.schema import RowError
 from src.etl.convert import checked_value_sql
 from src.etl.rules import BY_NAME
@@ -117,6 +117,13 @@ def test_missing_words_and_blanks() -> None:
     truths = read_column(["TRUE", "", "false"], feature | {"dtype": "boolean"}, "true or false",
                          {""})
     assert np.array_equal(truths, [1, np.nan, 0], equal_nan=True)
+
+
+def test_words_that_are_missing_unless_a_column_is_text() -> None:
+    reading = {"missing": ["", "NA"], "missing_unless_text": ["-"]}
+    assert missing_words(reading, "text") == {"", "NA"}
+    assert missing_words(reading, "number") == {"", "NA", "-"}
+    assert missing_words({"missing": [""]}, "number") == {""}  # of an earlier version
 
 
 @pytest.mark.parametrize(("cell", "dtype", "rule"), [
