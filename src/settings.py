@@ -60,8 +60,8 @@ def check_local(path: Path, name: str) -> None:
     """Refuse an address where a path is wanted: it would be made a folder, password and all."""
     if re.match("[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
         address = without_passwords(str(path).replace(":/", "://", 1))
-        raise UserError(f"{name} takes a path on this machine, not an address ({address}); "
-                        "give the path of a file or folder, or see make onboard")
+        raise UserError(f"{name} takes a path on this machine, not an address ({address}); give "
+                        'the path of a copy, which this makes: make onboard ARGS="--data ADDRESS"')
 
 
 def environment_value(name: str) -> str | None:

@@ -112,7 +112,8 @@ def bring_in(parts: dict[str, list[str]]) -> int:
     if asked.sources["data"] != "flag" or not is_address(asked.data):
         for option in ("table", "query", "dest"):
             if asked.sources[option] == "flag":
-                raise UserError(f"--{option} goes with an address as --data; leave it out")
+                raise UserError(f"--{option} goes with an address as --data, such as "
+                                "sqlite:///shop.db; leave it out")
         return 0
     raw = raw_copy_of(asked)
     for own in parts.values():

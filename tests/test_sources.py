@@ -1,9 +1,11 @@
 """Tables of SQLite, PostgreSQL and storage as copies in data/raw: against the real things."""
 
+import asyncio
 import datetime as dt
 import json
 import os
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -79,6 +81,9 @@ def test_what_an_address_may_not_be(place: Path, run_stage: Run) -> None:
               "postgresql://***@host/x: a password doesn't belong on a command line"),
              (["--data", f"s3://bucket/a.csv?token={PASSWORD}"], "what follows ? may be a secret"),
              (["--data", "data/raw/iris.csv", "--table", "t"], "--table goes with an address"),
+             (["--data", "file:///x/a b.csv"], "a file here by its path: --data '/x/a b.csv'"),
+             (["--data", "mysql://host/x", "--table", "t"], "sqlite:// or postgresql://, not to "),
+             (["--data", "s3://bucket"], "s3://bucket names no file: --data s3://bucket/FILE.csv"),
              (["--data", "sqlite:///none.db", "--table", "t"], "there is no file none.db")]
     if find_spec("fsspec"):  # make test does without it
         cases.append((["--data", "nowhere://x/a.csv"], "nowhere://x/a.csv: "))
@@ -87,6 +92,36 @@ def test_what_an_address_may_not_be(place: Path, run_stage: Run) -> None:
         assert_refused(done, said)
         assert PASSWORD not in done.stdout + done.stderr
     assert not list((place / "data/raw").glob(".part*"))
+
+
+def test_what_a_database_has_that_is_no_table(place: Path, run_stage: Run) -> None:
+    with sqlite3.connect(place / "odd.db") as base:
+        base.execute('CREATE TABLE "a ""b"" c" (x)')
+        base.execute("CREATE TABLE long AS SELECT printf('%.*c', 17000000, 'x') AS x")
+        base.execute("CREATE TABLE bytes AS SELECT CAST(x'ff41' AS TEXT) AS x")
+    base.close()
+    for words, said in (
+            ([], """which table? --table 'a "b" c' --table bytes"""[:30]),
+            (["--table", 'a "b" c'], "of sqlite:///odd.db has no rows; nothing was copied"),
+            (["--table", "long"], "--table long has a row of over 16 MB; leave the long column"),
+            (["--table", "bytes"], "decode to UTF-8 column 'x' with text"),
+            (["--query", "SELECT 1 AS a, 2 AS a"], "--query names two columns alike, 'a'")):
+        done = run_stage(place, "onboard", "--data", "sqlite:///odd.db", *words, check=False)
+        assert_refused(done, said)
+    assert not list((place / "data/raw").glob("*a *")) + list((place / "data").glob("*/.part*"))
+
+
+@pytest.mark.slow
+def test_dates_that_python_has_not(place: Path, run_stage: Run) -> None:
+    duckdb.sql("SELECT i, i % 2 AS label, CASE i WHEN 3 THEN 'infinity' WHEN 4 THEN '12024-01-01' "
+               "WHEN 5 THEN '0044-03-15 (BC)' ELSE '2024-01-01' END::TIMESTAMP AS until "
+               "FROM range(40) t(i)").write_parquet(str(place / "data/raw/until.parquet"))
+    out = run_stage(place, "train", "--data", "data/raw/until.parquet", "--target", "label",
+                    "--model", "boosting", "--folds", "2", "--no-report").stdout
+    assert "dates before the year 1 or after 9999 count as missing: 3 of 'until'" in out
+    out = run_stage(place, "prediction", "--input", "data/raw/until.parquet", "--model-name",
+                    "until").stdout
+    assert "40 records, 0 without an answer" in out
 
 
 def test_without_a_file_of_the_extras_the_rest_works(project: Path, run_stage: Run) -> None:
@@ -114,13 +149,31 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             ARRAY[n, 1] FROM generate_series(1, 30) n;
         INSERT INTO kinds (id) VALUES (NULL);
         CREATE SCHEMA other; CREATE TABLE other.many AS
-            SELECT n, n % 3 AS label, 'x' || n AS name FROM generate_series(1, 200000) n;""")
+            SELECT n, n % 3 AS label, 'x' || n AS name FROM generate_series(1, 200000) n;
+        CREATE SCHEMA "My schema"; CREATE TABLE "My schema"."a.b" AS SELECT 1 AS x;
+        CREATE TABLE empty (x int); CREATE ROLE poor LOGIN PASSWORD '{PASSWORD}';
+        CREATE MATERIALIZED VIEW seen AS SELECT n FROM other.many LIMIT 9;
+        CREATE FUNCTION break() RETURNS int LANGUAGE sql AS
+            'SELECT pg_terminate_backend(pg_backend_pid())::int';""")
     rules = folder / "pg_hba.conf"
     rules.write_text(rules.read_text().replace("trust", "scram-sha-256"))
-    address = server.get_uri()
-    server.psql("SELECT pg_reload_conf()")
-    yield address.split("host=")[1]
+    socket_folder = server.get_uri().split("host=")[1]
+    until_passwords_count(socket_folder, int((folder / "postmaster.pid").read_text().split()[0]))
+    yield socket_folder
     server.cleanup()
+
+
+def until_passwords_count(folder: str, postmaster: int) -> None:
+    """Let a server read its rules again; one that is busy may do so later."""
+    import asyncpg
+    for _ in range(300):
+        os.kill(postmaster, signal.SIGHUP)
+        try:
+            asyncio.run(asyncpg.connect(host=folder, user="postgres", password="wrong"))
+        except asyncpg.InvalidPasswordError:
+            return
+        time.sleep(0.1)
+    raise AssertionError("the server takes any password")
 
 
 @pytest.mark.slow
@@ -145,9 +198,20 @@ def test_a_table_of_postgresql(place: Path, run_stage: Run, postgresql: str) -> 
     again = run_stage(place, *base, "--table", "kinds", PGHOST=postgresql, PGUSER="postgres")
     assert "already holds this table" in again.stdout
     (place / ".env.local").unlink()
+    for name in ("My schema.a.b", "public.seen", "seen"):
+        run_stage(place, *base, "--table", name, **session)
+    run_stage(place, *base, "--query", "SELECT 1 AS a -- one", **session)
     for words, said, more in (
-            (["--table", "kind"], "has no table 'kind'; did you mean 'kinds'?", session),
-            ([], "which table? --table kinds --table other.many"[:20], session),
+            (["--table", "kind"], "has no table 'kind' that may be read; did you mean 'kinds'?",
+             session),
+            ([], "which table? --table empty or --table kinds or --table seen or --table "
+             "'My schema.a.b' or --table other.many, or rows by --query", session),
+            (["--table", "empty"], "of postgresql:///postgres has no rows", session),
+            (["--table", "kinds"], "has no table 'kinds' that may be read", session |
+             {"PGUSER": "poor"}),
+            (["--query", "SELECT break()"], "connection broke off, and nothing was kept", session),
+            (["--table", "kinds"], "see whether a server is there", session | {
+                "PGHOST": "127.0.0.1", "PGPORT": "9"}),
             (["--query", "DELETE FROM kinds RETURNING *"], "read-only transaction", session),
             (["--query", "SELECT 1 AS a, 2 AS a"], "two columns alike", session),
             (["--table", "kinds"], "PGPASSWORD", session | {"PGPASSWORD": "wrong"}),
@@ -214,6 +278,10 @@ def test_storage_there_and_back(place: Path, run_stage: Run, s3: dict[str, str])
                                      method="PUT")
     urllib.request.urlopen(changed, timeout=30)
     for words, said in ((["--data", there], "came out differently"),
+                        (["--data", "s3://bucket/d"], "a folder; name a file in it: s3://bucket/d/"
+                         "FILE.csv; it holds iris.csv"),
+                        (["--data", "data/raw/iris.csv", "--dest", "s3://bucket/e/"],
+                         "s3://bucket/e/ is a folder"),
                         (["--data", "s3://bucket/none.csv"], "nothing at s3://bucket/none.csv"),
                         (["--data", "s3://no-bucket/none.csv"], "s3://no-bucket/none.csv"),
                         (["--data", "data/raw/iris.csv", "--dest", "s3://no-bucket/x.csv"],
@@ -221,4 +289,10 @@ def test_storage_there_and_back(place: Path, run_stage: Run, s3: dict[str, str])
         done = run_stage(place, "onboard", *words, check=False, **s3)
         assert_refused(done, said)
         assert PASSWORD not in done.stdout + done.stderr
+    for more, said in (({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "see whether the server is "),
+                       ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",
+                         "AWS_EC2_METADATA_DISABLED": "true"}, "put AWS_ACCESS_KEY_ID and AWS_SE")):
+        done = run_stage(place, "onboard", "--data", there, "--dest", "data/raw/no.csv",
+                         check=False, **s3 | more)
+        assert_refused(done, said)
     assert not list((place / "data/raw").glob(".part*"))

@@ -5,7 +5,7 @@ Rows stay in order: the same input gives the same bytes.
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from mlmonkey.files import sha256_of
 from mlmonkey.redact import without_cells
 from src.etl.account import REASON, Source, Unproven
 from src.etl.sql import identifier, parquet_sql, quoted
-from src.etl.convert import (WIDE, cells_sql, checked_value_sql, plain_sql, unless_missing_sql,
-                             usual_sql)
+from src.etl.convert import (WIDE, cells_sql, checked_value_sql, dtype_of_type, plain_sql,
+                             unless_missing_sql, usual_sql)
 from src.settings import relative
 
+YEARS = "year({t}) BETWEEN 1 AND 9999"  # of Python's dates; an infinite one has no year
 MISFIT = "a value that the rule of its column does not fit"
 
 
@@ -93,12 +94,29 @@ def transform_rows(connection: Any, stem: str, staged: Path, path: Path) -> int:
            if value != identifier(name)]
     if odd:
         print(f"reading: as text or as a moment in UTC: {', '.join(odd)}")
-    elif not transform:
+    beyond = dates_beyond(rows, columns)
+    if beyond:
+        print("reading: dates before the year 1 or after 9999 count as missing: "
+              + ", ".join(f"{count:,} of {name!r}" for name, count in beyond.items()))
+        values = [f"CASE WHEN {YEARS.format(t=value)} THEN {value} END" if name in beyond else value
+                  for (name, _), value in zip(columns, values)]
+    if not (odd or beyond or transform):
         shutil.copyfile(staged, path)
         return len(rows)
     selected = ", ".join(f"{value} AS {identifier(name)}"
                          for (name, _), value in zip(columns, values))
     return write_parquet(connection, rows.project(selected).sql_query(), path)
+
+
+def dates_beyond(rows: Any, columns: Sequence[tuple[str, str]]) -> dict[str, int]:
+    """Columns with dates that Python has not, such as infinity, and how many of them."""
+    names = [name for name, kind in columns if dtype_of_type(kind) == "date"]
+    if not names:
+        return {}
+    counts = rows.aggregate(", ".join(
+        f"count({cell}) - count(*) FILTER (WHERE {YEARS.format(t=cell)})"
+        for cell in map(identifier, names))).fetchall()[0]
+    return {name: count for name, count in zip(names, counts) if count}
 
 
 def write_parquet(connection: Any, query: str, path: Path) -> int:

@@ -14,6 +14,7 @@ from mlmonkey.errors import UserError
 from src.etl.sql import identifier
 from src.etl.detect import check_readable
 from src.helpers.configuration import nearest
+from src.helpers.progress import bar
 from src.settings import relative
 
 AT_ONCE = 5_000  # rows
@@ -28,8 +29,8 @@ def tables(address: str) -> list[str]:
 
 
 def write_rows(address: str, table: str | None, query: str | None,
-               rows: Path) -> tuple[str, dict[str, str]]:
-    """Write rows as CSV; return the source's name and the type of each column.
+               rows: Path) -> tuple[str, list[tuple[str, str]]]:
+    """Write rows as CSV; return the source's name, and name and type of each column.
 
     Raises:
         UserError: for no such file or table, or a query that SQLite refuses.
@@ -37,7 +38,8 @@ def write_rows(address: str, table: str | None, query: str | None,
     if table is not None and table not in (known := tables(address)):
         raise UserError(f"{relative(path_of(address))} has no table {table!r}"
                         f"{nearest(table, known)}")
-    with opened(address) as connection, open(rows, "w", encoding="utf-8", newline="") as file:
+    with opened(address) as connection, bar(0, unit=" rows") as shown, \
+            open(rows, "w", encoding="utf-8", newline="") as file:
         cursor = connection.execute(query or f"SELECT * FROM {identifier(table or '')}")
         if cursor.description is None:
             raise UserError("--query returns no rows; it is to begin with SELECT or WITH")
@@ -51,9 +53,10 @@ def write_rows(address: str, table: str | None, query: str | None,
                     kind.add(str)
             cells = [list(map(as_cell, column)) for column in columns]
             file.writelines(",".join(record) + "\n" for record in zip(*cells, strict=True))
+            shown.update(len(records))
         names = [each[0] for each in cursor.description]
-    return f"sqlite:///{relative(path_of(address))}", {
-        name: type_of(kind - {type(None)}) for name, kind in zip(names, kinds, strict=True)}
+    return f"sqlite:///{relative(path_of(address))}", [
+        (name, type_of(kind - {type(None)})) for name, kind in zip(names, kinds, strict=True)]
 
 
 def path_of(address: str) -> Path:
@@ -75,7 +78,9 @@ def opened(address: str) -> Iterator[sqlite3.Connection]:
                                      uri=True)) as connection:
             yield connection
     except (sqlite3.Error, sqlite3.Warning) as error:
-        raise UserError(f"SQLite: {relative(path)}: {error}") from None
+        advice = ("; read the column as bytes: --query 'SELECT CAST(... AS BLOB) ...'"
+                  if "decode to UTF-8" in str(error) else "")
+        raise UserError(f"SQLite: {relative(path)}: {error}{advice}") from None
 
 
 def as_cell(value: Any) -> str:

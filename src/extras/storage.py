@@ -19,6 +19,11 @@ from src.helpers.progress import bar
 from src.settings import relative
 
 PIECE_BYTES = 8 << 20
+# a word in the name of an error -> what to do
+ADVICE = dict.fromkeys(("Credentials", "Permission", "AccessDenied"), (
+    "; put AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, into .env.local or the "
+    "environment")) | dict.fromkeys(("Endpoint", "Connect", "Timeout"), (
+        "; see whether the server is there: AWS_ENDPOINT_URL and AWS_DEFAULT_REGION"))
 SUM = ".sha256"  # beside an uploaded file, as sha256sum writes it
 
 
@@ -29,7 +34,7 @@ def download(address: str, target: Path) -> dict[str, str]:
         UserError: when it is not there, can't be read, or came out differently.
     """
     with storage_errors(address):
-        system, path = fsspec.core.url_to_fs(address)
+        system, path = file_in_storage(address)
         size = system.info(path)["size"]
         with system.open(path, "rb") as source, open(target, "wb") as file:
             sha256, got = copied(source, file, size)
@@ -47,7 +52,7 @@ def upload(raw: Path, address: str) -> None:
         UserError: when another file is there, or what was stored is not the same.
     """
     with storage_errors(address):
-        system, path = fsspec.core.url_to_fs(address)
+        system, path = file_in_storage(address)
         sha256 = sha256_of(raw)
         if system.exists(path):
             if stored_sum(system, path) != sha256:
@@ -64,6 +69,26 @@ def upload(raw: Path, address: str) -> None:
             print(f"copied {relative(raw)} to {address}, {raw.stat().st_size:,} bytes")
         if sum_beside(system, path) != sha256:
             system.pipe_file(path + SUM, f"{sha256}  {raw.name}\n".encode())
+
+
+def file_in_storage(address: str) -> tuple[Any, str]:
+    """A system of fsspec, and a path in it.
+
+    Raises:
+        UserError: for a folder, naming files in it.
+    """
+    system, path = fsspec.core.url_to_fs(address)
+    try:
+        is_folder = address.endswith("/") or system.info(path)["type"] == "directory"
+    except FileNotFoundError:
+        is_folder = False
+    if is_folder:
+        files = [name.rpartition("/")[2] for name in system.ls(path, detail=False)
+                 if not name.endswith((SUM, "/"))] if system.exists(path) else []
+        known = f"; it holds {', '.join(files[:20])}" if files else ""
+        raise UserError(f"{address} is a folder; name a file in it: "
+                        f"{address.rstrip('/')}/FILE.csv{known}")
+    return system, path
 
 
 def copied(source: IO[bytes], file: IO[bytes], size: int | None) -> tuple[str, int]:
@@ -105,9 +130,11 @@ def storage_errors(address: str) -> Iterator[None]:
     except ImportError as error:
         raise UserError(f"{address}: {error}") from None
     except FileNotFoundError:
-        raise UserError(f"there is nothing at {address}") from None
+        raise UserError(f"there is nothing at {address}; look up how its parts are called, and "
+                        "whether you may see them") from None
     except Exception as error:
         if isinstance(error, OSError) and error.filename and Path(error.filename).is_absolute():
             raise  # of this machine's disk
         text = without_passwords(str(error)).partition("\n")[0]
-        raise UserError(f"{address}: {type(error).__name__}: {text}") from None
+        advice = next((said for word, said in ADVICE.items() if word in type(error).__name__), "")
+        raise UserError(f"{address}: {type(error).__name__}: {text}{advice}") from None

@@ -3,14 +3,16 @@
 What the copy was made from is written down without user, password and absolute path.
 """
 
-import re
 import os
+import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from mlmonkey.errors import UserError
 from mlmonkey.files import lock, part_beside, sha256_of, sha256_of_text, whole_file, write_json
@@ -47,7 +49,11 @@ def check_address(address: str, option: str = "--data") -> None:
                         "or AWS_SECRET_ACCESS_KEY")
     if "?" in address:
         raise UserError(f"{option} {without_passwords(address)}: what follows ? may be a secret; "
-                        "leave it out, and set it in .env.local or the environment")
+                        "leave it out, and set it in .env.local or the environment, or fetch the "
+                        "file with another program and give its path")
+    if address.startswith("file:"):
+        raise UserError(f"{option} takes a file here by its path: {option} "
+                        + quote(unquote(urlsplit(address).path)))
 
 
 def raw_copy_of(config: Config) -> Path:
@@ -63,15 +69,20 @@ def raw_copy_of(config: Config) -> Path:
     if address.scheme in DATABASES:
         if not (config.table or config.query):
             tables = reader(config).tables(config.data)
-            raise UserError("which table? --table " + " or --table ".join(tables[:20])
-                            + ", or rows by --query" if tables else "this database has no table")
+            raise UserError("which table? --table " + " or --table ".join(map(quote, tables[:20]))
+                            + ", or rows by --query" if tables else
+                            f"{config.data} has no table that may be read")
         stem = config.table or f"query-{sha256_of_text(config.query)[:8]}"
         name = f"{usable_name(stem)}.parquet"
     else:
         if config.table or config.query:
-            raise UserError("--table and --query belong to the address of a database; "
-                            "leave them out")
+            raise UserError(f"--table and --query belong to a database at sqlite:// or "
+                            f"postgresql://, not to {address.scheme}://; leave them out, or save "
+                            "the rows as CSV or Parquet")
         name = Path(address.path).name
+        if not name:
+            raise UserError(f"{config.data} names no file: --data {config.data.rstrip('/')}"
+                            "/FILE.csv")
     target = raw / name if config.dest is None else Path(config.dest)
     if not name or not target.resolve().is_relative_to(raw.resolve()):
         raise UserError(f"the copy goes to data/raw; name a file there: "
@@ -142,18 +153,51 @@ def reader(config: Config) -> Any:
 def copy_rows(config: Config, target: Path) -> dict[str, Any]:
     """Write the rows of a table or query as Parquet; return what is to be known of the source."""
     with part_beside(load_settings().staging / "rows.csv") as rows:
-        source, types = reader(config).write_rows(config.data, config.table, config.query, rows)
-        write_parquet(rows, types, target)
+        source, columns = reader(config).write_rows(config.data, config.table, config.query, rows)
+        what = f"--table {quote(config.table)}" if config.table else "--query"
+        names = [name for name, _ in columns]
+        if twins := [name for name in names if names.count(name) > 1]:
+            raise UserError(f"{what} names two columns alike, {twins[0]!r}; give one of them "
+                            "another: AS other")
+        try:
+            count = write_parquet(rows, dict(columns), target)
+        except TooLong:
+            raise UserError(f"{what} has a row of over {LONGEST >> 20} MB; leave the long column "
+                            "out: --query 'SELECT ...'") from None
+        if not count:
+            raise UserError(f"{what} of {source} has no rows; nothing was copied")
     asked = {name: config.values[name] for name in ("table", "query") if config.values[name]}
     return {"source": source} | {name: without_secrets(text) for name, text in asked.items()}
 
 
-def write_parquet(rows: Path, types: Mapping[str, str], target: Path) -> None:
+class TooLong(Exception):
+    """A row that is longer than LONGEST."""
+
+
+@contextmanager
+def telling_length() -> Iterator[None]:
+    """Tell a row that is too long from other troubles of DuckDB."""
+    import duckdb
+    try:
+        yield
+    except duckdb.InvalidInputException as error:
+        if "Maximum line size" not in str(error):
+            raise
+        raise TooLong from None
+
+
+def write_parquet(rows: Path, types: Mapping[str, str], target: Path) -> int:
     """Typed Parquet of CSV in which text is quoted wherever it might be taken for NULL.
 
     Args:
         types: of each column, one of DuckDB, or a rule of src/etl/rules.py for text that is a value
             where nothing is lost by it, and stays text elsewhere.
+
+    Returns:
+        How many rows there are.
+
+    Raises:
+        TooLong: for a row that DuckDB has no room for.
     """
     import duckdb
 
@@ -168,17 +212,19 @@ def write_parquet(rows: Path, types: Mapping[str, str], target: Path) -> None:
              f"quote='\"', escape='\"', new_line='\\n', nullstr='', allow_quoted_nulls=false, "
              f"strict_mode=true, max_line_size={LONGEST}, buffer_size={2 * LONGEST}, "
              f"columns={{{columns}}})")
-    with tempfile.TemporaryDirectory() as folder, \
+    with tempfile.TemporaryDirectory() as folder, telling_length(), \
             duckdb.connect(config={"memory_limit": MEMORY_LIMIT,
                                    "temp_directory": folder}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         fits = ", ".join(f"bool_and({rule.fits_sql(identifier(name))}) "
                          f"FILTER (WHERE {identifier(name)} IS NOT NULL)"
                          for name, rule in rules.items())
-        found = connection.execute(f"SELECT {fits or 1} FROM {table}").fetchone() or ()
+        found = connection.execute(f"SELECT {fits} FROM {table}").fetchone() if rules else ()
         values = {name: identifier(name) for name in names} | {
             name: rule.value_sql(identifier(name))
-            for (name, rule), fit in zip(rules.items(), found) if fit}
+            for (name, rule), fit in zip(rules.items(), found or ()) if fit}
         selected = ", ".join(f"{value} AS {identifier(name)}" for name, value in values.items())
-        connection.execute(f"COPY (SELECT {selected} FROM {table}) TO {quoted(str(target))} "
-                           "(FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)")
+        count = connection.execute(
+            f"COPY (SELECT {selected} FROM {table}) TO {quoted(str(target))} "
+            "(FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)").fetchone()
+        return count[0] if count else 0
