@@ -163,7 +163,7 @@ def detect_reading(path: Path, scanned: Scan, delimiter: str = "auto", header: s
         layout = with_tail(layout, tail, dialect, bare)
     columns = Columns(layout.rows[:SAMPLE_LINES], layout.width, dialect)
     quoted = [row for row in layout.rows[:SAMPLE_LINES] if {"'", '"'} & {*"".join(row)}]
-    again = any([cell.strip() for cell in row] == layout.names
+    again = any(row[:1] == layout.names[:1] and [cell.strip() for cell in row] == layout.names
                 for row in [*layout.rows, *(record.cells or [] for record in tail)])
     return _reading(dialect, encoding, layout, words) | {
         "careful": b"\0" in scanned.sample or again or any(map(columns.unwrap, quoted))}

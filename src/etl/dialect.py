@@ -163,7 +163,7 @@ def _likely_quotes(lines: Sequence[str], mark: str) -> list[str]:
     edge = re.escape(mark)
     pattern = re.compile(rf"(?:^|{edge}) *'(?:[^']|'')*(?:' *(?={edge}|$)|$)", re.MULTILINE)
     count = sum("'" in line and pattern.search(line.rstrip("\r\n")) is not None for line in lines)
-    return ["\"", "'"] if count > max(1, len(lines) / 50) or count and len(lines) < 4 else ["\""]
+    return ["\"", "'"] if count > max(1, len(lines) / 100) or count and len(lines) < 4 else ["\""]
 
 
 def _likely_escapes(lines: Sequence[str]) -> list[str]:

@@ -45,7 +45,8 @@ LAYOUT = ("quote", "quote_escape", "preamble", "footer", "separator_lines")
               ".bz2, .xz, .zip), Parquet or a workbook.")
 @part_options
 @click.option("--delimiter", default="auto",
-              help="Between cells: comma, semicolon, tab, pipe, space, colon, or the very signs.")
+              help="Between cells: comma, semicolon, tab, pipe, space, colon, blanks (any number "
+              "of them) or the very signs.")
 @click.option("--quote", default="auto", help="Around cells: double, single, none, or the sign.")
 @click.option("--quote-escape", type=click.Choice(["auto", "doubled", "backslash"]),
               default="auto", help="How a quote is written inside quotes.")

@@ -51,6 +51,9 @@ def find_table(records: Sequence[Record], dialect: Dialect, header: int | None =
         header = count_header_rows([row.cells for row in main], width)
     names = [_sound_names(row.cells, records[row.place].text, dialect) for row in main[:header]]
     body = [row.cells for row in main[header:] if len(row.cells) == width]
+    if header == 1 and len(names[0]) < width and dialect.quote:  # "one""two" are two names
+        parts = dialect.quote.join(names[0]).split(dialect.quote)
+        names[0] = parts if len(parts) == width else names[0]
     if header == 1 and len(names[0]) == width - 1 and dialect.plain().delimiter in " \t" and \
             len({row[0] for row in body}) == len(body):
         names[0].insert(0, "")  # R writes no name above its names of rows

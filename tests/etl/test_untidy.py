@@ -53,6 +53,58 @@ def test_dialects(tmp_path: Path, delimiter: str, quote: str) -> None:
     assert (account.records, account.read) == (len(ROWS), len(ROWS))
 
 
+FRAME = [f"| {' | '.join(row)} |" for row in [NAMES, *ROWS]]
+RULE = "+---+------+-----+-----+-----+"
+
+
+@pytest.mark.parametrize("lines", [
+    [" ".join(cell.replace(" ", "_").rjust(10) for cell in row) for row in [NAMES, *ROWS]],
+    ["   ".join(cell.ljust(10) for cell in row) for row in [["# id", *NAMES[1:]], *ROWS]],
+    [" ".join(f'"{cell}"' for cell in row) for row in [NAMES, *ROWS]],
+    FRAME, [RULE, FRAME[0], RULE, *FRAME[1:], RULE], [FRAME[0], "|--|--|--|--|--|", *FRAME[1:]],
+])
+def test_blanks_and_frames(tmp_path: Path, lines: list[str]) -> None:
+    reading, account, cells = read(tmp_path, "\n".join(lines))
+    names = [name.removeprefix("# ") for name in reading["columns"]]
+    assert (names, [[cell.replace("_", " ") for cell in row] for row in cells]) == (NAMES, ROWS)
+    assert account.records == len(ROWS) and account.rejected == account.repaired == 0
+
+
+@pytest.mark.parametrize("texts", [
+    [f"{n} Mill Lane, Runcorn" for n in range(9)], [f"{n},{n}5" for n in range(9)],
+    ["Late, but here.", "Early, and gone."] * 4, [f"a{n}@b{n}.example" for n in range(9)]])
+def test_one_column_of_anything(tmp_path: Path, texts: list[str]) -> None:
+    reading, _, cells = read(tmp_path, "\n".join(["entry", *texts]))
+    assert (reading["columns"], cells) == (["entry"], [[text] for text in texts])
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_texts_of_many_lines(tmp_path: Path, quote: str) -> None:
+    page = "\n".join(["a line, and more of it"] * 50)
+    rows = [[str(n), f"{page} {n}", "x"] for n in range(6)]
+    lines = [f"{number};{quote}{text}{quote};{end}" for number, text, end in rows]
+    assert read(tmp_path, "\n".join(["id;page;end", *lines]))[2] == rows
+
+
+def test_rows_that_have_names(tmp_path: Path) -> None:
+    lines = lines_of(" ", '"')
+    content = "\n".join([lines[0], *(f'"r{n}" {line}' for n, line in enumerate(lines[1:]))])
+    reading, _, cells = read(tmp_path, content)
+    assert reading["columns"] == ["column_1", *NAMES]
+    assert cells == [[f"r{n}", *row] for n, row in enumerate(ROWS)]
+
+
+@pytest.mark.parametrize("damage", [
+    lambda cells: ",".join(['"' + cells[0], *cells[1:]]),
+    lambda cells: "," + ",".join(cells), lambda cells: ";".join(cells)])
+def test_a_damaged_record_of_several_lines(tmp_path: Path, damage: Any) -> None:
+    rows = [[*row, "up\nand down"] for row in ROWS]
+    lines = [",".join([*row[:5], f'"{row[5]}"']) for row in rows]
+    lines[5] = damage([*rows[5][:5], f'"{rows[5][5]}"'])
+    _, account, cells = read(tmp_path, "\n".join([",".join([*NAMES, "note"]), *lines]))
+    assert cells == rows and (account.repaired, account.rejected) == (1, 0)
+
+
 def test_a_backslash_before_quotes(tmp_path: Path) -> None:
     rows = [[r"say \"hi\"", "a, b", "1"], [r"C:\\temp", "c", "2"], ["x", "d", "3"]]
     content = "\n".join(",".join(f'"{cell}"' for cell in row) for row in [["t", "u", "n"], *rows])
