@@ -59,14 +59,16 @@ class Columns:
 
     def __init__(self, rows: Sequence[Sequence[str]], width: int, dialect: Dialect) -> None:
         sound = [row for row in rows if len(row) == width]
-        self.known = len(sound) >= ENOUGH
+        self.known, self.guessed = len(sound) >= ENOUGH, len(sound) > 1
         self.dialect, self.width = dialect.plain(), width
         self.lined = any("\n" in cell for row in sound for cell in row)
         self.columns = [_describe([cell.strip() for cell in column]) for column in zip(*sound)]
 
     def fits(self, cells: Sequence[str]) -> bool:
         """Whether each cell is of its column's kind, and the kinds tell columns apart."""
-        return self.known and len(cells) == self.width and \
+        if not self.known:
+            return self._agrees(cells)
+        return len(cells) == self.width and \
             any(column.kind not in ("text", "") or column.levels for column in self.columns) and \
             all(column.fits(cell) for column, cell in zip(self.columns, cells))
 
@@ -77,8 +79,10 @@ class Columns:
 
     def repair(self, text: str, cells: list[str] | None) -> list[str] | None:
         """The cells that a line can only mean; None when there are none, or several."""
-        if self.width < 2 or not self.known or len(text) > LONGEST:
+        if self.width < 2 or len(text) > LONGEST:
             return None
+        if not self.known:
+            return self._pieces(text) if cells is None else None
         ways = [self._dialects, self._quotes if cells is None else self._counts]
         if cells is not None and self.dialect.quote and self.dialect.quote in text:
             ways.append(self._quotes)
@@ -91,7 +95,19 @@ class Columns:
                     found.setdefault(tuple(cell.strip() for cell in each), each)
             if found:
                 return next(iter(found.values())) if len(found) == 1 else None
-        return None
+        return self._pieces(text) if cells is None else None
+
+    def _agrees(self, cells: Sequence[str]) -> bool:
+        """Whether cells are numbers, days and times where those of few records are."""
+        kinds = [(column.kind, kind_of(cell.strip())) for column, cell in zip(self.columns, cells)
+                 if column.kind not in ("text", "")]
+        return self.guessed and len(cells) == self.width and kinds != [] and \
+            all(own in (kind, "") for kind, own in kinds)
+
+    def _pieces(self, text: str) -> list[str] | None:
+        """What is between the delimiters of a line, where that may be its cells."""
+        cells = [_bare(piece, self.dialect.quote) for piece in text.split(self.dialect.delimiter)]
+        return cells if not self.lined and self._agrees(cells) else None
 
     def _dialects(self, text: str, cells: list[str]) -> Iterator[list[str]]:
         """The line in another dialect."""
