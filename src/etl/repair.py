@@ -115,7 +115,8 @@ class Columns:
             for quote in "\"'":
                 for escape in ("", "\\"):
                     dialect = Dialect(mark, quote, escape)
-                    if dialect != self.dialect and mark in text:
+                    if dialect != self.dialect and mark in text and \
+                            (quote in text or mark != self.dialect.delimiter):
                         other, _ = split_cells(text, dialect)
                         if other is not None and other != cells:
                             yield other
