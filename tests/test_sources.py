@@ -19,7 +19,9 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import ROOT, Run, assert_refused, copy_project, read_metadata
+from conftest import (ROOT, Run, assert_refused, clean_environment, copy_project,
+                      read_metadata)
+from test_docs import PAGES, commands
 
 PASSWORD = "canary-of-the-database"
 
@@ -155,12 +157,24 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         CREATE MATERIALIZED VIEW seen AS SELECT n FROM other.many LIMIT 9;
         CREATE FUNCTION break() RETURNS int LANGUAGE sql AS
             'SELECT pg_terminate_backend(pg_backend_pid())::int';""")
+    server.psql("CREATE DATABASE shop")  # of the page
+    server.psql("\\connect shop\nCREATE TABLE orders AS SELECT 1 AS id, 2.5 AS amount")
     rules = folder / "pg_hba.conf"
     rules.write_text(rules.read_text().replace("trust", "scram-sha-256"))
     socket_folder = server.get_uri().split("host=")[1]
     until_passwords_count(socket_folder, int((folder / "postmaster.pid").read_text().split()[0]))
     yield socket_folder
     server.cleanup()
+
+
+def run_page(folder: Path, address: str, **session: str) -> None:
+    """The commands of the page that speak of an address."""
+    lines = [line for line in commands(PAGES[1]) if address in line]
+    assert lines
+    for line in lines:
+        done = subprocess.run(line, shell=True, cwd=folder, env=clean_environment(**session),
+                              text=True, capture_output=True, timeout=300)
+        assert done.returncode == 0 and "copied " in done.stdout, (line, done.stdout, done.stderr)
 
 
 def until_passwords_count(folder: str, postmaster: int) -> None:
@@ -180,6 +194,7 @@ def until_passwords_count(folder: str, postmaster: int) -> None:
 def test_a_table_of_postgresql(place: Path, run_stage: Run, postgresql: str) -> None:
     session = {"PGHOST": postgresql, "PGUSER": "postgres", "PGPASSWORD": PASSWORD}
     base = ("onboard", "--data", "postgresql:///postgres")
+    run_page(place, "postgresql://", **session)
     out = run_stage(place, *base, "--table", "kinds", **session)
     assert "copied postgresql:///postgres to data/raw/kinds.parquet" in out.stdout
     types, rows = rows_of(place / "data/raw/kinds.parquet")
@@ -219,6 +234,10 @@ def test_a_table_of_postgresql(place: Path, run_stage: Run, postgresql: str) -> 
         done = run_stage(place, *base, *words, check=False, **more)
         assert_refused(done, said)
         assert PASSWORD not in done.stdout + done.stderr
+    check_no_password(place)
+
+
+def check_no_password(place: Path) -> None:
     for path in place.rglob("*"):
         if path.is_file():
             assert PASSWORD.encode() not in path.read_bytes(), path
@@ -254,6 +273,9 @@ def free_ports() -> int:
 
 @pytest.mark.slow
 def test_storage_there_and_back(place: Path, run_stage: Run, s3: dict[str, str]) -> None:
+    run_page(place, "s3://", **s3)
+    assert (place / "data/raw/penguins-2.csv").read_bytes() == (
+        place / "data/raw/penguins.csv").read_bytes()
     large = place / "data/raw/large.csv"  # more than one part of an upload
     large.write_bytes(b"a,b\n" + os.urandom(16).hex().encode() * 2_000_000)
     there = "s3://bucket/d/iris.csv"
@@ -295,4 +317,5 @@ def test_storage_there_and_back(place: Path, run_stage: Run, s3: dict[str, str])
         done = run_stage(place, "onboard", "--data", there, "--dest", "data/raw/no.csv",
                          check=False, **s3 | more)
         assert_refused(done, said)
+    check_no_password(place)
     assert not list((place / "data/raw").glob(".part*"))
