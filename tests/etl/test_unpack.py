@@ -121,7 +121,7 @@ def test_other_kinds_of_files_are_called_by_their_names(tmp_path: Path) -> None:
             read(tmp_path / name, tmp_path)
 
 
-def test_a_workbook(tmp_path: Path) -> None:
+def test_a_workbook(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     book = openpyxl.Workbook()
     first = book.active
     assert first is not None
@@ -142,6 +142,16 @@ def test_a_workbook(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="2 tables; say which: --sheet Sheet --sheet more"):
         read(path, tmp_path)
     assert read(path, tmp_path, usual="Sheet")[1] == rows
+    book["more"].sheet_state = "hidden"
+    book["more"]["B1"] = "=A1"
+    book.save(path)
+    capsys.readouterr()
+    assert read(path, tmp_path)[1] == rows  # the only one that is seen
+    assert "1 formulas of a.xlsx hold no value, and count as missing" in capsys.readouterr().out
+    blank = openpyxl.Workbook()
+    blank.save(path)
+    with pytest.raises(UserError, match="a.xlsx holds no table|empty"):
+        read(path, tmp_path)
     zipped(path, {"xl/workbook.xml": b"<"})
     with pytest.raises(UserError, match="a.xlsx is not a readable workbook"):
         read(path, tmp_path)
