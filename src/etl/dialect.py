@@ -180,8 +180,9 @@ def _grade_alone(lines: Sequence[str], reading: Reading) -> float:
     if plain > 0.8 * (len(texts) - 1):
         return 1.0
     typed = any(main_kind(column) != "text" for column in zip(*reading.rows))
-    if sign not in lines[0] and (reading.width == 2 or not typed and texts[0].count(" ") < 2) and \
-            all(line.count(sign) == line.count(sign + " ") for line in lines):
+    named = sign not in lines[0] and (reading.width == 2 or not typed and texts[0].count(" ") < 2)
+    ended = not typed and sum(text[-1] in ".!?" for text in texts) > 0.8 * len(texts)
+    if (named or ended) and all(line.count(sign) == line.count(sign + " ") for line in lines):
         return 0.9  # prose
     if reading.width == 2 and (mark in " :" or mark in BLANKS):
         return 0.75

@@ -44,6 +44,8 @@ def describe_layout(reading: dict[str, Any], counts: dict[str, int]) -> list[str
                                                        [f"quotes are {reading['quote']}"])
     if reading["quote_escape"]:
         quotes.append("a backslash keeps a quote or a delimiter from its meaning")
+    if reading.get("framed"):
+        quotes.append("a delimiter begins and ends each line")
     left_out = [f"{counts[part]:,} line(s) {where} the table are left out"
                 for part, where in (("preamble", "above"), ("footer", "below")) if counts[part]]
     if reading["other_tables"]:

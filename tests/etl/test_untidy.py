@@ -76,6 +76,8 @@ def test_blanks_and_frames(tmp_path: Path, lines: list[str]) -> None:
 def test_one_column_of_anything(tmp_path: Path, texts: list[str]) -> None:
     reading, _, cells = read(tmp_path, "\n".join(["entry", *texts]))
     assert (reading["columns"], cells) == (["entry"], [[text] for text in texts])
+    prose = "He came, and saw.\nShe left, too.\nIt rained, a lot, today.\n"
+    assert len(read(tmp_path, prose)[0]["columns"]) == 1
 
 
 @pytest.mark.parametrize("quote", ["'", '"'])
