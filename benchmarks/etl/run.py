@@ -51,7 +51,7 @@ import contextlib, os
 from src.etl import generate_dataset
 @contextlib.contextmanager
 def steps(total):
-    yield lambda step: step == "transform" and os._exit(0)
+    yield lambda step, share=None: step == "transform" and os._exit(0)
 generate_dataset.steps = steps
 generate_dataset.main()
 """

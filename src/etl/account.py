@@ -11,6 +11,7 @@ from src.etl.records import Dialect
 from src.etl.sql import csv_sql, identifier, line_end, parquet_sql
 
 REASON = "rejected "  # column of a source; no column of a CSV file has a name that ends in a blank
+MENDED = "mended.csv"  # in the workspace, while a file is read that is not in order
 
 
 @dataclass

@@ -41,3 +41,8 @@ def work_folder(path: Path) -> Iterator[Path]:
             yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def share_written(path: Path, source: Path) -> float:
+    """How far a copy of a file is, about; none where there is no copy."""
+    return path.stat().st_size / source.stat().st_size if path.exists() else 0.0

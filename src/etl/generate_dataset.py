@@ -22,7 +22,7 @@ from mlmonkey.errors import UserError
 from mlmonkey.files import PART, as_json, lock, sha256_beside
 from mlmonkey.sealed import sealed
 from src.etl.checks import check_columns, check_raw, check_rejects, check_unchanged, said_rules
-from src.etl.files import LOCK, new_files, work_folder
+from src.etl.files import LOCK, new_files, share_written, work_folder
 from src.etl.formulas import escape, escape_option, treatment
 from src.etl.saying import print_account
 from src.etl.unpack import part_options, table_name, unpack
@@ -36,6 +36,7 @@ from src.settings import load_settings, relative
 
 MEMORY_LIMIT = "1GB"  # of DuckDB; beyond it, it works on disk
 STEPS = 6  # of the progress bar
+PROGRESS = "SET enable_progress_bar = true; SET enable_progress_bar_print = false"
 LAYOUT = ("quote", "quote_escape", "preamble", "footer", "separator_lines")
 
 
@@ -90,7 +91,7 @@ def main(config: Config) -> None:
     print_account(profile)
 
 
-def generate(raw: Path, key: str, config: Config, show: Callable[[str], None]) -> dict[str, Any]:
+def generate(raw: Path, key: str, config: Config, show: Callable[..., None]) -> dict[str, Any]:
     """Run all steps for one raw file and return the profile; `show` is told each step."""
     from src.etl.account import Unproven
     try:
@@ -99,12 +100,12 @@ def generate(raw: Path, key: str, config: Config, show: Callable[[str], None]) -
         return run_steps(raw, key, config, show, trust=False)
 
 
-def run_steps(raw: Path, key: str, config: Config, show: Callable[[str], None],
+def run_steps(raw: Path, key: str, config: Config, show: Callable[..., None],
               trust: bool) -> dict[str, Any]:
     """The steps of generate; `trust` is that of open_source."""
     import duckdb
 
-    from src.etl.account import REASON, proving
+    from src.etl.account import MENDED, REASON, proving
     from src.etl.open_source import open_source
     from src.etl.sql import identifier, parquet_sql
     from src.etl.convert import choose_rules, count_missing
@@ -113,13 +114,14 @@ def run_steps(raw: Path, key: str, config: Config, show: Callable[[str], None],
     from src.etl.stage import Misfit, describe, stage_rows, transform_rows
     seen, began = raw.stat(), {}
 
-    def begin(step: str) -> None:
+    def begin(step: str, share: Callable[[], float] | None = None) -> None:
         began[step] = time.perf_counter()
-        show(step)
+        show(step, share)
     staging = load_settings().staging
     with work_folder(staging / f"{PART}{key}") as workspace, \
             duckdb.connect(config={"memory_limit": MEMORY_LIMIT,
                                    "temp_directory": str(workspace)}) as connection:
+        connection.execute(PROGRESS)
         begin("scan")
         hashed = sha256_beside(raw)
         plain = unpack(raw, workspace, config.member, config.sheet)
@@ -131,7 +133,7 @@ def run_steps(raw: Path, key: str, config: Config, show: Callable[[str], None],
                                      config.not_missing,
                                      **{name: config.values[name] for name in LAYOUT})
         reading |= {"part": plain.part} if plain.part else {}
-        begin("account for every record")
+        begin("account for every record", lambda: share_written(workspace / MENDED, plain.path))
         source = open_source(connection, plain.path, reading, workspace,
                              escape if config.escape else str, trust, raw)
         reading = source.reading
@@ -159,7 +161,7 @@ def run_steps(raw: Path, key: str, config: Config, show: Callable[[str], None],
             "config": config.block(),
             "stage": dataset_record(raw, sha256, config)}
         with new_files(key, source) as (staged, transformed, *rejected, profile):
-            begin("stage")
+            begin("stage", lambda: connection.query_progress() / 100)
             with asking(raw, config), proving(source):
                 try:
                     rows = stage_rows(connection, source, rules, staged)
@@ -168,7 +170,7 @@ def run_steps(raw: Path, key: str, config: Config, show: Callable[[str], None],
                     rows = stage_rows(connection, source, rules, staged)
             check_unchanged(raw, seen)
             content["staging"] = describe(staged, staging / f"{key}.parquet", rows)
-            begin("transform")
+            begin("transform", lambda: connection.query_progress() / 100)
             rows = transform_rows(connection, table_name(raw), staged, transformed)
             content["transformed"] = describe(transformed, transformed_path(key), rows)
             begin("profile")

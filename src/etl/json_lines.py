@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from mlmonkey.errors import UserError
-from src.etl.account import Account, Source
+from src.etl.account import MENDED, Account, Source
 from src.etl.detect import Reading, clean_names
 from src.etl.json_plain import plain_records
 from src.settings import relative
@@ -62,7 +62,7 @@ def open_json(path: Path, reading: Reading, workspace: Path, write_reject: Calla
     account.check(raw)
     columns = clean_names(list(keys))
     renamed = [f"{key!r} is called {name!r}" for key, name in zip(keys, columns) if key != name]
-    return Source(workspace / "mended.csv", reading | {"columns": columns, "renamed": renamed},
+    return Source(workspace / MENDED, reading | {"columns": columns, "renamed": renamed},
                   account, True, workspace / "rejects.csv" if account.rejected else None, longest)
 
 
@@ -143,7 +143,7 @@ def write_records(path: Path, encoding: str, keys: dict[str, None], names: bytes
         The account, and the length of the longest record at most.
     """
     account, longest, width = Account(), 0, len(keys)
-    with open_text(path, encoding) as file, open(workspace / "mended.csv", "wb") as clean, \
+    with open_text(path, encoding) as file, open(workspace / MENDED, "wb") as clean, \
             open(workspace / "rejects.csv", "w", encoding="utf-8", errors="backslashreplace",
                  newline="") as rest:
         lost = csv.writer(rest, lineterminator="\n")

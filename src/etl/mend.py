@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-from src.etl.account import Account, Source
+from src.etl.account import MENDED, Account, Source
 from src.etl.detect import Reading
 from src.etl.pieces import Text, orderly_lines, read_pieces
 from src.etl.records import Dialect, Lines, Record, read_records
@@ -28,7 +28,7 @@ def mend(path: Path, reading: Reading, workspace: Path,
     account, width, longest = Account(), len(reading["columns"]), 0
     dialect = Dialect(reading["delimiter"], reading["quote"], reading["quote_escape"],
                       reading.get("framed", False))  # models of an earlier version don't say
-    mended, rejects = workspace / "mended.csv", workspace / "rejects.csv"
+    mended, rejects = workspace / MENDED, workspace / "rejects.csv"
     workspace.mkdir(parents=True, exist_ok=True)
     with _open_text(path, reading) as file, \
             open(mended, "w", encoding="utf-8", newline="") as clean, \
