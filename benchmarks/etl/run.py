@@ -2,10 +2,11 @@
 
     make init && .venv/bin/python benchmarks/etl/run.py --rows 1000000 --rounds 3
     .venv/bin/python benchmarks/etl/run.py --rows 10000000 --rounds 1
+    .venv/bin/python benchmarks/etl/run.py --format json
 
-The table is CSV with 20 mixed columns, about 140 bytes a row. COPY is one line of SQL: types found
-by DuckDB, Parquet with its usual zstd, no hash, no account of records, no profile. Raw to staging
-is `generate-dataset` that ends before it transforms, with all it does until then.
+The table has 20 mixed columns, about 140 bytes a row as CSV and 330 as JSON. COPY is one line of
+SQL: types found by DuckDB, Parquet with its usual zstd, no hash, no account of records, no profile.
+Raw to staging is `generate-dataset` that ends before it transforms, with all it does until then.
 Wall and processor seconds are those of whole processes, the memory is the peak of the largest one.
 """
 
@@ -36,12 +37,12 @@ COPY (SELECT i AS id, 100000 + h % 900000 AS customer,
   CASE WHEN h % 25 = 0 THEN 'a text, with a comma' ELSE 'text ' || (h // 41) % 1000 END AS note,
   (h // 43) % 2 AS label
   FROM (SELECT i, (hash(i) >> 2)::BIGINT AS h FROM range({rows}) t(i)))
-TO '{path}' (HEADER, DELIMITER ',')
+TO '{path}' (FORMAT {format})
 """
 COPY = """
 import sys, duckdb
 with duckdb.connect() as connection:
-    connection.execute(f"COPY (FROM read_csv('{sys.argv[1]}')) TO '{sys.argv[2]}' "
+    connection.execute(f"COPY (FROM '{sys.argv[1]}') TO '{sys.argv[2]}' "
                        "(FORMAT parquet, COMPRESSION zstd)")
 """
 
@@ -62,17 +63,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3, help="whose medians are printed")
+    parser.add_argument("--format", choices=["csv", "json"], default="csv",
+                        help="of the table; json has a record a line")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
         project = copy_project(Path(folder) / "project")
-        table = project / "data/raw/table.csv"
-        write_table(table, options.rows)
+        table = project / f"data/raw/table.{options.format}"
+        write_table(table, options.rows, options.format)
         ways = {"COPY of DuckDB": [sys.executable, "-c", COPY, str(table),
                                    str(Path(folder) / "copy.parquet")],
                 "raw to staging": [sys.executable, "-c", TO_STAGING,
-                                   "--data", "data/raw/table.csv"],
+                                   "--data", f"data/raw/{table.name}"],
                 "generate-dataset": [sys.executable, "-m", "src.etl.generate_dataset",
-                                     "--data", "data/raw/table.csv"]}
+                                     "--data", f"data/raw/{table.name}"]}
         found: dict[str, list[Used]] = {name: [] for name in ways}
         steps: list[dict[str, float]] = []
         for _ in range(options.rounds):
@@ -95,10 +98,10 @@ def main() -> None:
     print(f"seconds of steps   {shown}")
 
 
-def write_table(path: Path, rows: int) -> None:
+def write_table(path: Path, rows: int, form: str) -> None:
     """The table, made by DuckDB: the same rows each time."""
     import duckdb
-    duckdb.execute(TABLE.format(rows=rows, path=path))
+    duckdb.execute(TABLE.format(rows=rows, path=path, format=form))
 
 
 def clear(project: Path) -> None:
