@@ -19,7 +19,8 @@ OPTIONS = {"member": None, "sheet": None,
            "delimiter": "auto", "quote": "auto", "quote_escape": "auto", "header": "auto",
            "preamble": "auto", "footer": "auto", "separator_lines": "auto",
            "encoding": "auto", "decimal": "auto",
-           "dates": "auto", "missing": (), "private": (), "max_rejects": 0.01}
+           "dates": "auto", "column": (), "missing": (), "not_missing": (), "private": (),
+           "max_rejects": 0.01}
 
 
 @pytest.fixture
@@ -89,8 +90,9 @@ def test_keys_tell_files_and_readings_apart(raw: Path) -> None:
     def key(name: str, **changed: Any) -> str:
         return dataset_key(raw / name, Config(OPTIONS | changed, {}))
     keys = {key("x.csv"), key("x.parquet"), key("sub/x.csv"), key("x.csv", header="no"),
-            key("x.csv", missing=("-",)), key("x.csv", private=("a",))}
-    assert len(keys) == 6
+            key("x.csv", missing=("-",)), key("x.csv", private=("a",)),
+            key("x.csv", column=("a=text",)), key("x.csv", not_missing=("NA",))}
+    assert len(keys) == 8
     assert all(re.fullmatch("x-[0-9a-f]{8}", each) for each in keys)
     assert key("x.csv") == key("x.csv", max_rejects=0.5)
     assert re.fullmatch("a_1_ b-[0-9a-f]{8}", key("a[1] b.csv"))
