@@ -20,7 +20,7 @@ ENOUGH = 5  # sound records, to know the columns from
 FEW = 3  # shapes of a column's cells
 MOST = 300  # readings of a line that are looked at
 LONGEST = 1 << 16  # characters of a line that may be repaired: each reading passes over all of it
-MOST_STEPS = 20_000  # on the way to them
+MOST_STEPS = 2_000  # on the way to them
 
 
 class Column(NamedTuple):
