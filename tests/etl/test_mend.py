@@ -13,6 +13,7 @@ from src.etl.account import Account
 from src.etl.detect import Reading
 from src.etl.mend import mend
 from src.etl.pieces import orderly_lines
+from src.etl.records import MAX_RECORD_LINES
 
 READING: Reading = {
     "format": "csv", "encoding": "utf-8", "delimiter": ",", "quote": '"', "quote_escape": "",
@@ -74,7 +75,7 @@ def damaged_texts(draw: st.DrawFn, mark: str, quote: str) -> str:
     return "".join(mark.join(line) + draw(ends) for line in lines).removesuffix("\n")
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(data=st.data(), mark=st.sampled_from([",", "\t", "|", "::"]),
        quote=st.sampled_from(['"', "'", ""]), escape=st.sampled_from(["", "\\"]),
        encoding=st.sampled_from(["utf-8", "cp1252", "utf-16"]), footer=st.integers(0, 3),
@@ -113,3 +114,16 @@ def test_a_byte_order_mark_that_is_text(connection: Any, folder: Path) -> None:
     _, rows, _ = both_ways(connection, folder, "\ufeff\ufeff1,2,3\n4,5,6\n".encode(),
                            {"header_rows": 0})
     assert rows[0][0] == "\ufeff1"
+
+
+@pytest.mark.parametrize("damaged", ['"open,1,2', '1,"open,2', "1,2", 5000 * "x",
+                                     '1,"' + 5000 * "x", "1,\udcff,2"])
+def test_a_bad_line_costs_itself_wherever_pieces_end(connection: Any, folder: Path,
+                                                     damaged: str) -> None:
+    lines = ["1,red,2"] * 2 * MAX_RECORD_LINES
+    for place in (0, 700, len(lines)):
+        text = "\n".join(["name,b,c", *lines[:place], damaged, *lines[place:]])
+        account, rows, _ = both_ways(
+            connection, folder, text.encode("utf-8", "surrogateescape"), {}, size=999)
+        assert (account.repaired + account.rejected, account.records) == (1, len(lines) + 1)
+        assert {row[:3] for row in rows[:place] + rows[place + 1:]} == {("1", "red", "2")}
