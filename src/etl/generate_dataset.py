@@ -34,7 +34,7 @@ from src.helpers.progress import steps
 from src.helpers.sources import source_of
 from src.settings import load_settings, relative
 
-MEMORY_LIMIT = "1GB"  # of DuckDB; beyond it, it works on disk
+MEMORY_LIMIT = "1GB"  # of DuckDB, until the table is known; beyond it, it works on disk
 STEPS = 6  # of the progress bar
 PROGRESS = "SET enable_progress_bar = true; SET enable_progress_bar_print = false"
 LAYOUT = ("quote", "quote_escape", "preamble", "footer", "separator_lines")
@@ -111,7 +111,7 @@ def run_steps(raw: Path, key: str, config: Config, show: Callable[..., None],
     from src.etl.convert import choose_rules, count_missing
     from src.etl.detect import check_beginning, detect_reading, scan
     from src.etl.profile import profile_columns
-    from src.etl.stage import Misfit, describe, stage_rows, transform_rows
+    from src.etl.stage import Misfit, describe, limit_memory, stage_rows, transform_rows
     seen, began = raw.stat(), {}
 
     def begin(step: str, share: Callable[[], float] | None = None) -> None:
@@ -142,6 +142,7 @@ def run_steps(raw: Path, key: str, config: Config, show: Callable[..., None],
         check_columns(raw, reading["columns"], config.private)
         said = said_rules(raw, reading, config.column)
         check_rejects(raw, key, source, config.max_rejects)
+        limit_memory(connection, source)
         begin("type the columns")
         rules, words = {}, {}
         if reading["format"] != "parquet":

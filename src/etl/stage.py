@@ -3,6 +3,7 @@
 Rows stay in order: the same input gives the same bytes.
 """
 
+import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,18 @@ MISFIT = "a value that the rule of its column does not fit"
 
 class Misfit(Exception):
     """A value that the rule of its column does not fit."""
+
+
+def limit_memory(connection: Any, source: Source) -> None:
+    """Give DuckDB the memory that keeps its threads busy: more it fills with what is done.
+
+    Each thread holds some thousand values of every column, and room for several of the longest
+    lines; a plan for thousands of columns is large itself.
+    """
+    columns, lines = len(source.reading["columns"]), source.longest * 16 >> 20
+    threads = os.cpu_count() or 1
+    megabytes = max(min(threads * (150 + 2 * columns) + lines, 1000), columns)
+    connection.execute(f"SET memory_limit = '{megabytes}MB'")
 
 
 def stage_rows(connection: Any, source: Source, rules: Mapping[str, str], path: Path) -> int:
