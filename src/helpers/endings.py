@@ -15,7 +15,7 @@ import click
 
 from mlmonkey.errors import UserError
 from mlmonkey.redact import traceback_without_cells, without_cells
-from src.helpers.os_errors import os_error_line, os_error_of
+from src.helpers.os_errors import damaged_file, os_error_line, os_error_of
 from src.helpers.secrets import without_secrets
 
 INTERRUPTED = 130
@@ -124,6 +124,8 @@ def last_line(error: BaseException) -> tuple[str | None, int]:
     if "Error" in duckdb:
         if refused := os_error_of(str(error)):
             return f"error: {os_error_line(refused)}", 2
+        if damaged := damaged_file(str(error)):
+            return f"error: {damaged}", 2
         text = without_cells(error).partition("\n")[0]
         return f"error: DuckDB: {text}; TRACEBACK=1 shows the place", 2
     if isinstance(error, OSError):

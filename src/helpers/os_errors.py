@@ -5,7 +5,7 @@ import os
 import re
 from pathlib import Path
 
-from src.settings import FOLDERS, ROOT, load_settings
+from src.settings import FOLDERS, ROOT, load_settings, relative
 
 # what the system says -> what can't be done, why, and what to do
 OS_ERRORS = {
@@ -25,6 +25,7 @@ OS_ERRORS = {
 # how DuckDB says what the system refused: a path, then the number or the words of the error
 IN_DUCKDB = re.compile(r'file \\?"(?P<path>.+?)\\?": '
                        r'(?:.*"errno":"(?P<number>[0-9]+)"|(?P<words>.+))')
+DAMAGED = re.compile("Failed to read file ['\"](?P<path>.+?)['\"]: (?P<reason>[\\w ]+)")
 NOT_FOUND = re.compile(r'No files found that match the pattern "(?P<path>.+)"')
 
 
@@ -59,3 +60,10 @@ def os_error_of(text: str) -> OSError | None:
     numbers = {os.strerror(number): number for number in errno.errorcode}
     number = found and (int(found["number"] or 0) or numbers.get(found["words"].strip()))
     return OSError(number, os.strerror(number), found["path"]) if found and number else None
+
+
+def damaged_file(text: str) -> str | None:
+    """What a message of DuckDB says of Parquet whose inside is damaged."""
+    found = DAMAGED.search(text)
+    return found and (f"{relative(Path(found['path']))} is a damaged Parquet file "
+                      f"({found['reason']}); write it again")

@@ -158,6 +158,20 @@ def test_a_workbook(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.slow
+def test_damage_inside_parquet(project: Path, run_stage: Run) -> None:
+    path = project / "data/raw/a.parquet"
+    duckdb.sql("SELECT 'text ' || hash(i) AS a FROM range(9999) t(i)").write_parquet(str(path))
+    content = path.read_bytes()
+    path.write_bytes(content[:100] + b"\xff" * 4_000 + content[4_100:])
+    done = run_stage(project, "generate-dataset", "--data", "data/raw/a.parquet", check=False)
+    assert_refused(done, "data/raw/a.parquet is a damaged Parquet file (", "write it again")
+    path.write_bytes(content[:5_000])
+    done = run_stage(project, "generate-dataset", "--data", "data/raw/a.parquet", check=False)
+    assert_refused(done, "data/raw/a.parquet is not a readable Parquet file (")
+    assert str(project) not in done.stderr
+
+
+@pytest.mark.slow
 def test_a_model_of_a_packed_table_scores_other_kinds(project: Path, run_stage: Run) -> None:
     raw = project / "data" / "raw"
     packed = gzip.compress((ROOT / "data/raw/iris.csv").read_bytes())
