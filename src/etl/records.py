@@ -70,6 +70,9 @@ class Mender(Protocol):
     def unwrap(self, cells: list[str]) -> list[str] | None:
         """The cells without quotes that mean nothing, or None."""
 
+    def begins(self, line: str) -> bool:
+        """Whether a line may be the beginning of a record."""
+
     def fits(self, cells: list[str]) -> bool:
         """Whether cells are of the kinds that the columns have."""
 
@@ -191,13 +194,14 @@ def _read(line: str, lines: Lines, dialect: Dialect, width: int | None,
             if mender and ('"' in text or "'" in text) and (bare := mender.unwrap(cells[:width])):
                 return Record(number, 1 + len(more), text, bare, repaired=True)
             return Record(number, 1 + len(more), text, cells[:width], repaired=bool(extra))
-        if more and mender and (mended := mender.repair(text, cells)):
+        if more and mender and not any(map(mender.begins, more)) and \
+                (mended := mender.repair(text, cells)):
             return Record(number, 1 + len(more), text, mended, repaired=True)
     lines.give_back(more)
     alone = cells if not more else None
     if mender and (mended := mender.repair(first, alone)):
         return Record(number, 1, first, mended, repaired=True)
-    if mender and mender.lined and (found := _mend_lines(line, lines, dialect, width, mender)):
+    if mender and mender.lined and (found := _mend_lines(line, lines, dialect, mender)):
         return found
     reason = "a stray quote" if alone is None else f"{len(alone)} cells instead of {width}"
     return Record(number, 1, first, None, reason)
@@ -208,13 +212,12 @@ def _may_close(dialect: Dialect, line: str) -> bool:
     return dialect.quote in line.replace(dialect.quote * 2, "")
 
 
-def _mend_lines(line: str, lines: Lines, dialect: Dialect, width: int | None,
-                mender: Mender) -> Record | None:
-    """A damaged record of a few lines, the ones after the first no records by themselves."""
+def _mend_lines(line: str, lines: Lines, dialect: Dialect, mender: Mender) -> Record | None:
+    """A damaged record of a few lines; those after the first one begin no record."""
     taken, number = [line], lines.number
     while len(taken) < MAX_TORN_LINES and (following := lines.take()) is not None:
         taken.append(following)
-        if len(split_cells(following.rstrip("\r\n"), dialect)[0] or []) == width:
+        if mender.begins(following):
             break
         text = "".join(taken).rstrip("\r\n")
         if mended := mender.repair(text, split_cells(text, dialect)[0]):

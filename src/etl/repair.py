@@ -72,6 +72,11 @@ class Columns:
             any(column.kind not in ("text", "") or column.levels for column in self.columns) and \
             all(column.fits(cell) for column, cell in zip(self.columns, cells))
 
+    def begins(self, line: str) -> bool:
+        """Whether a line may be the beginning of a record: several cells, the first one fits."""
+        first, mark, _ = line.partition(self.dialect.delimiter)
+        return mark != "" and self.columns[0].fits(_bare(first, self.dialect.quote))
+
     def unwrap(self, cells: list[str]) -> list[str] | None:
         """The cells without quotes that stand for nothing: only so do they fit."""
         bare = [_bare(_bare(cell, '"'), "'") for cell in cells]

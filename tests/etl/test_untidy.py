@@ -105,6 +105,9 @@ def test_a_damaged_record_of_several_lines(tmp_path: Path, damage: Any) -> None:
     lines[5] = damage([*rows[5][:5], f'"{rows[5][5]}"'])
     _, account, cells = read(tmp_path, "\n".join([",".join([*NAMES, "note"]), *lines]))
     assert cells == rows and (account.repaired, account.rejected) == (1, 0)
+    lines[5] = ",".join(rows[5][:3])  # of no other record a line may be taken
+    _, account, cells = read(tmp_path, "\n".join([",".join([*NAMES, "note"]), *lines]))
+    assert cells == [*rows[:5], None, *rows[6:]] and account.repaired == 0
 
 
 def test_a_backslash_before_quotes(tmp_path: Path) -> None:
