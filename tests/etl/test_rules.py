@@ -77,8 +77,8 @@ def write_date(moment: dt.datetime, rule: str, clock: str) -> str:
     parts = {"year": f"{moment.year:04}", "month": str(moment.month), "day": f"{moment.day:02}",
              "Mon": MONTHS[moment.month - 1], "yy": f"{moment.year % 100:02}"}
     day = re.sub("year|month|day|Mon|yy", lambda word: parts[word[0]], style)
-    return (day + moment.strftime(clock)).replace(" 0", " ") if "%I" in clock else (
-        day + moment.strftime(clock))
+    time = moment.strftime(clock)
+    return day + (time.replace(" 0", " ") if "%I" in clock else time)
 
 
 @quickly
