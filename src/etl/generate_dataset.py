@@ -108,7 +108,7 @@ def run_steps(raw: Path, key: str, config: Config, show: Callable[..., None],
     from src.etl.account import MENDED, REASON, proving
     from src.etl.open_source import open_source
     from src.etl.sql import identifier, parquet_sql
-    from src.etl.convert import choose_rules, count_missing
+    from src.etl.choose_rules import choose_rules, count_missing
     from src.etl.detect import check_beginning, detect_reading, scan
     from src.etl.profile import profile_columns
     from src.etl.stage import Misfit, describe, limit_memory, stage_rows, transform_rows

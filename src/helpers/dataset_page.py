@@ -120,6 +120,8 @@ def describe_reading(reading: Mapping[str, Any]) -> list[tuple[str, str]]:
                   ("first line", "names the columns" if reading["header"] else "is a record")]
     words.append(("missing values", ", ".join(word or "empty" for word in
                                               reading.get("missing", []))))
+    if unless_text := reading.get("missing_unless_text"):
+        words.append(("missing unless the column is text", ", ".join(unless_text)))
     return words
 
 

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlmonkey.errors import UserError
-from src.etl.convert import (cells_sql, checked_value_sql, choose_rules, dtype_of_type,
-                             parquet_value_sql, plain_sql)
+from src.etl.choose_rules import choose_rules
+from src.etl.convert import (cells_sql, checked_value_sql, dtype_of_type, parquet_value_sql,
+                             plain_sql)
 from src.etl.kinds import MISSING_UNLESS_TEXT, MISSING_WORDS, missing_words
 from src.etl.rules import BY_NAME
 

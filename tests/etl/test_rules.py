@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from src.etl.convert import cells_sql, checked_value_sql, choose_rules
+from src.etl.choose_rules import choose_rules
+from src.etl.convert import cells_sql, checked_value_sql
 from src.etl.kinds import missing_words
 from src.etl.rules import ACCOUNTING, BY_NAME, COMMAS, RIVALS, RULES, order_of, rivals_of
 

@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlmonkey.errors import UserError
-from src.etl import convert
+from src.etl import choose_rules as choosing
 from src.etl.account import REASON, Unproven, proving
 from src.etl.open_source import open_source
-from src.etl.convert import cells_sql, checked_value_sql, choose_rules
+from src.etl.choose_rules import choose_rules
+from src.etl.convert import cells_sql, checked_value_sql
 from src.etl.detect import detect_reading, scan
 from src.etl.kinds import MISSING_WORDS
 from src.etl.stage import Misfit, stage_rows
@@ -62,8 +63,8 @@ def test_what_is_trusted_comes_out_as_what_is_checked(
                                   ).fetchall()
     path = tmp_path_factory.mktemp("stage") / "staged.parquet"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(convert, "SAMPLE_CELLS", seen)
-        patch.setattr(convert, "FIRST_ROWS", seen)
+        patch.setattr(choosing, "SAMPLE_CELLS", seen)
+        patch.setattr(choosing, "FIRST_ROWS", seen)
         trusted = choose_rules(connection, "cells", ["a"], source.reading, decimal="point",
                                dates="day-first", trust=True)
     try:
@@ -77,7 +78,7 @@ def test_what_is_trusted_comes_out_as_what_is_checked(
 
 
 def test_a_value_beyond_the_sample_refutes_a_rule(connection: Any, tmp_path: Path) -> None:
-    source: Any = Texts(connection, ["1"] * convert.SAMPLE_CELLS + ["1", "x"], [])
+    source: Any = Texts(connection, ["1"] * choosing.SAMPLE_CELLS + ["1", "x"], [])
     rules = choose_rules(connection, "cells", ["a"], source.reading, trust=True)
     assert rules == {"a": "integer"}
     with pytest.raises(Misfit):

@@ -11,7 +11,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from src.etl.account import REASON  # noqa: E402
 from src.etl.open_source import open_source  # noqa: E402
 from src.etl.sql import identifier  # noqa: E402
-from src.etl.convert import cells_sql, checked_value_sql, choose_rules  # noqa: E402
+from src.etl.choose_rules import choose_rules  # noqa: E402
+from src.etl.convert import cells_sql, checked_value_sql  # noqa: E402
 from src.etl.detect import check_readable, detect_reading, scan  # noqa: E402
 
 
