@@ -68,3 +68,12 @@ def test_strange_column_names() -> None:
     names = ["it's", 'say "x"', "value", "counts", "n", "{table}"]
     columns = ", ".join("'x' AS \"" + name.replace('"', '""') + '"' for name in names)
     assert list(profile(f"SELECT {columns} FROM range(9)")) == names
+
+
+def test_deciles_of_a_long_table_come_from_rows_evenly_spread(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("src.etl.profile.QUANTILE_ROWS", 100)
+    found = profile("SELECT range AS n, CASE WHEN range = 77 THEN 1.5 END AS x FROM range(1001)")
+    assert found["n"]["quantiles"] == pytest.approx([100 * n for n in range(11)], abs=11)
+    assert (found["n"]["minimum"], found["n"]["maximum"]) == (0, 1000)
+    assert found["x"]["quantiles"] == [1.5] * 11
