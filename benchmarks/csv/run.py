@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/csv/run.py
     .venv/bin/python benchmarks/csv/run.py --peers ours --kinds "row: bytes" --worst 5
+    .venv/bin/python benchmarks/csv/run.py --corpus holdout
     .venv/bin/python benchmarks/csv/run.py --write
 
 Makes the corpus (corpus.py), reads each file with each peer, each with an environment of its own,
@@ -69,7 +70,10 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--write", action="store_true", help="write the table to RESULTS.md")
     parser.add_argument("--cache", type=Path, default=FOLDER,
                         help=f"environments and corpus; default: {FOLDER}")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.write and options.corpus != "corpus":
+        parser.error("--write: the table in RESULTS.md is of the other corpus")
+    return options
 
 
 def score_peer(peer: str, folder: Path, answers: dict[str, Any],

@@ -17,8 +17,10 @@ def print_account(profile: dict[str, Any]) -> None:
     if reading["format"] != "parquet":
         rows = reading.get("header_rows")
         header = "no header" if not rows else "header" if rows == 1 else f"header of {rows} rows"
+        mark = reading.get("delimiter", "")
+        shown = "blanks" if mark == r"\s+" else repr(mark)
         form = ("JSON" if reading["format"] == "json" else
-                f"{reading['encoding']}, delimiter {reading['delimiter']!r}, {header}")
+                f"{reading['encoding']}, delimiter {shown}, {header}")
         print(f"reading: {form}, {len(reading['columns'])} columns")
         for note in [*describe_layout(reading, counts), *reading["renamed"][:SHOWN]]:
             print(f"reading: {note}")
