@@ -24,11 +24,12 @@ USUAL = {
     "TRY_CAST({t} AS TIMESTAMP)", "CASE strlen({t}) WHEN 19 THEN CAST({v} AS VARCHAR) = {t} "
     "WHEN 10 THEN CAST(CAST({v} AS DATE) AS VARCHAR) = {t} END"))
 # the same for cells at whose end no blank is: a cast would pass over it. A number that begins as
-# one does is one, if none of its digits are apart, and its exponent is not beyond all measure
-TIDY_NUMBER = ("strlen({t}) <= 17 AND CASE WHEN {t} >= '1' THEN {t} < ':' "
-               "WHEN {t} >= '0' THEN {t} < '0/' "
-               "ELSE {t} >= '-1' AND {t} < '-:' OR {t} >= '-0.' AND {t} < '-0/' END "
-               "AND abs({v}) < 1e300 AND ({v} <> 0 OR strlen({t}) < 6) AND NOT contains({t}, '_')")
+# one does is one, if its digits are together, and its exponent is not beyond all measure
+TIDY_NUMBER = ("CASE WHEN {v} > 1e-300 AND {v} < 1e300 THEN "
+               "CASE WHEN {t} >= '1' THEN {t} < ':' ELSE {t} >= '0.' AND {t} < '0/' END "
+               "WHEN {v} < -1e-300 AND {v} > -1e300 THEN "
+               "{t} >= '-1' AND {t} < '-:' OR {t} >= '-0.' AND {t} < '-0/' "
+               "ELSE {t} = '0' END AND strlen({t}) <= 17 AND NOT contains({t}, '_')")
 TYPES = {"integer": "DOUBLE", "number": "DOUBLE", "boolean": "BOOLEAN", "date": "TIMESTAMP",
          "text": "VARCHAR"}
 
