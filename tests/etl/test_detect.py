@@ -32,6 +32,7 @@ def path(tmp_path: Path) -> Path:
     ("a,b,c\n1,2\n1,2,3\n4,5,6\n", ",", ["a", "b", "c"]),
     ('a,b\n"open,1\n2,3\n4,5\n', ",", ["a", "b"]),
     ("a,b\n", ",", ["a", "b"]),
+    ("t,v\n2024-01-05T10:00:00Z,1\n2024-01-06 10:00:00.5+02:00,2\n", ",", ["t", "v"]),
     ("remark\n" + "good, but late\nbad, and late\n" * 9, ";", ["remark"]),
 ])
 def test_delimiters(path: Path, content: str, mark: str, columns: list[str]) -> None:
