@@ -103,7 +103,9 @@ def _more_names(rows: Sequence[Sequence[str]], width: int) -> int:
         texts = [cell.strip() for cell in row if cell.strip()]
         units = len(texts) > 1 and all(text[0] in "[(" and text[-1] in "])" for text in texts)
         spans = any(not cell.strip() for cell in above) or len(set(above)) < len(above)
-        distinct = len(set(texts)) == len(texts) > 1
+        # x, y, x, y below A, , B, are names of four columns, too
+        distinct = 1 < len(texts) in (len(set(texts)),
+                                      len(set(join_names(rows[:count + 1], width))))
         if losses or not gains or not (units or spans and distinct or
                                        gains > 2 and distinct and len(texts) == width):
             break

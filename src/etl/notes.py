@@ -12,6 +12,7 @@ NUMBERED = re.compile(r"\(?\d{1,2}[.)] +[^\W\d]")  # 1. Figures are provisional
 NOTE_SIGNS = ("#", "*", "//", "--", "(", "[", "%", "©", "†")
 NOTE_WORDS = ("source", "note", "total", "sum", "quelle", "summe", "gesamt", "end of", "footnote",
               "generated", "exported", "copyright", "legend")
+TOTALS = ("total", "grand total", "sum", "summe", "gesamt", "ending balance")
 
 
 def count_notes_above(rows: Sequence[Row], width: int) -> int:
@@ -48,7 +49,9 @@ def count_notes_below(rows: Sequence[Row], width: int) -> int:
         alone = row.filled == 1 and text != "" and width > 2 and (
             foreign or remark or whole and kind == "text" or
             not whole and len(text) > 2 * longest and not any(mark in text for mark in COMMON))
-        if not alone and (whole or not remark):
+        total = whole and text.lower().startswith(TOTALS) and \
+            main_kind(first[:-1]) not in ("text", "")
+        if not alone and not total and (whole or not remark):
             break
         count += 1
     others = sum(row.filled == 1 for row in rows[1:len(rows) - count])

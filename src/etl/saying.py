@@ -50,6 +50,9 @@ def describe_layout(reading: dict[str, Any], counts: dict[str, int]) -> list[str
         quotes.append("a delimiter begins and ends each line")
     left_out = [f"{counts[part]:,} line(s) {where} the table are left out"
                 for part, where in (("preamble", "above"), ("footer", "below")) if counts[part]]
+    if counts["header"] > reading["header_rows"] > 0:
+        left_out.append(f"{counts['header']:,} line(s) hold the names: where they are said again, "
+                        "they are no records")
     if reading["other_tables"]:
         left_out.append(f"{reading['other_tables']} more table(s) below the first one, left out: "
                         "for those, save each as a file of its own")

@@ -14,6 +14,7 @@ from src.etl.open_source import open_source
 from src.etl.detect import check_readable, detect_reading, scan
 from src.etl.encodings import guess_encoding, marked_encoding
 from src.etl.records import Dialect, Lines, read_records
+from src.etl.saying import describe_layout
 
 ROWS = [[str(n + 1), f"{word} {other}", f"{n * 1.75 + 3:.2f}", level, f"2021-0{n % 9 + 1}-1{n % 7}"]
         for n, (word, other, level) in enumerate(zip(
@@ -123,7 +124,7 @@ def test_a_backslash_before_quotes(tmp_path: Path) -> None:
     (["Report, of the year", "", "# by room 5"], [], 3, 0),
     (["Report,,,,", "Room 5,,,,"], ["Source: survey,,,,"], 2, 1),
     (["Station: north", "Unit: m", ""], ["", "Source: own survey, 2021"], 3, 2),
-    ([], ["# end of file"], 0, 1),
+    ([], ["# end of file"], 0, 1), ([], ["Total,,132.90,,"], 0, 1),
     ([], ["", "Table 2", "a,b", "1,2", "3,4"], 0, 5),
     ([], ["", "x,y", "1,2"], 0, 3),
 ])
@@ -142,6 +143,7 @@ def test_notes_and_other_tables_are_left_out(tmp_path: Path, above: list[str], b
      ["a id", "a name", "b weight", "b level", "b day"]),
     ([",HEAD,,,", ",HEAD,,,", "id,name,weight,level,day"],
      ["id", "HEAD name", "weight", "level", "day"]),
+    (["a,,b,,", "x,y,x,y,z"], ["a x", "a y", "b x", "b y", "b z"]),
     (["a,,b,,", "id,name,weight,level,day"], ["a id", "a name", "b weight", "b level", "b day"]),
     (["id,name,weight,level,day", "[1],[-],[kg],[-],[date]"],
      ["id [1]", "name [-]", "weight [kg]", "level [-]", "day [date]"]),
@@ -212,7 +214,8 @@ def test_two_stray_quotes_swallow_no_lines(tmp_path: Path) -> None:
 
 def test_names_said_again_are_no_record(tmp_path: Path) -> None:
     lines = lines_of()
-    _, account, cells = read(tmp_path, "\n".join([*lines[:7], lines[0], *lines[7:], "x"]))
+    reading, account, cells = read(tmp_path, "\n".join([*lines[:7], lines[0], *lines[7:], "x"]))
+    assert "2 line(s) hold the names" in describe_layout(reading, vars(account))[0]
     assert account.header == 2 and [row for row in cells if row] == ROWS
 
 
