@@ -215,7 +215,7 @@ def test_two_stray_quotes_swallow_no_lines(tmp_path: Path) -> None:
 def test_names_said_again_are_no_record(tmp_path: Path) -> None:
     lines = lines_of()
     reading, account, cells = read(tmp_path, "\n".join([*lines[:7], lines[0], *lines[7:], "x"]))
-    assert "2 line(s) hold the names" in describe_layout(reading, vars(account))[0]
+    assert "2 line(s) hold the names" in " ".join(describe_layout(reading, vars(account)))
     assert account.header == 2 and [row for row in cells if row] == ROWS
 
 
