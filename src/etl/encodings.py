@@ -21,6 +21,7 @@ LETTERS = {"cp1252": WESTERN, "cp1250": "ąćęłńóśźżáčďéěíňřšť�
            "cp1255": "אבגדהוזחטיכלמנסעפצקרשתךםןףץ",
            "cp1256": "ابتثجحخدذرزسشصضطظعغفقكلمنهويةىآأإئؤء", "mac-roman": WESTERN, "cp850": WESTERN,
            "iso8859-2": "ąćęłńóśźżáčďéěíňřšťúůýžőűäöüßăâîşţđľĺŕô"}
+CZECH = "øì"  # what its ř and ě are in cp1252: no language of that has both
 # of the characters of two bytes, the range of first bytes in which the common ones are
 WIDE = {"euc-kr": (0xB0, 0xC8), "cp932": (0x82, 0x97), "euc-jp": (0xA4, 0xCF),
         "gb18030": (0xB0, 0xD7), "big5": (0xA4, 0xC6)}
@@ -47,9 +48,12 @@ def guess_encoding(sample: bytes) -> str:
     """The older encoding whose letters fit best, of bytes that are not UTF-8."""
     lines = [line for line in sample.splitlines() if not line.isascii()][:300]
     # a line is cut nowhere within a character, but the last one of a sample may be
-    text = b"\n".join(lines[:-1] if len(lines) > 1 else lines)
+    whole = len(lines) < 2 or sample.endswith((b"\n", b"\r"))
+    text = b"\n".join(lines if whole else lines[:-1])
     grades = {name: _grade(text.decode(name, "replace"), letters) + 0.2 * (name == "cp1252")
               for name, letters in LETTERS.items()}
+    if {*CZECH} <= {*text.decode("cp1252", "replace")}:
+        del grades["cp1252"], grades["cp1254"]
     wide = {name: _rare(text, name) for name in WIDE}
     best = min(wide, key=lambda name: wide[name])
     return best if wide[best] <= 0.2 else max(grades, key=lambda name: grades[name])

@@ -230,6 +230,7 @@ def test_encodings_that_bytes_tell(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(("text", "name"), [
     ("René,Köln,São Paulo", "cp1252"), ("Łukasz,Łódź,Żabno,Kraków", "cp1250"),
+    ("Jiří,Plzeň,Třebíč,město", "cp1250"),
     ("Москва,Казань,Тверь", "cp1251"), ("Москва,Казань,Тверь", "koi8-r"),
     ("Αθήνα,Θεσσαλονίκη", "cp1253"), ("東京都,大阪府,北海道", "cp932"), ("서울,부산,대구", "euc-kr"),
     ("René,Köln,Zoë", "mac-roman"), ("20 °C,5 €", "cp1252"),
