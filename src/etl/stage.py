@@ -35,7 +35,7 @@ def limit_memory(connection: Any, source: Source) -> None:
     """
     columns, lines = len(source.reading["columns"]), source.longest * 16 >> 20
     threads = os.cpu_count() or 1
-    megabytes = max(min(threads * (150 + 2 * columns) + lines, 1000), columns)
+    megabytes = max(min(threads * (400 + 2 * columns) + lines, 1000), columns)
     connection.execute(f"SET memory_limit = '{megabytes}MB'")
 
 
