@@ -145,7 +145,10 @@ def converter(rule: str) -> Convert:
         between = [f"[{styles[0][len(words[0])]}]"] * 2
         if "Mon" in words:
             between = [f"[-/. ,]{{{int('Mon' not in pair)},2}}" for pair in zip(words, words[1:])]
-        pattern = "".join(PARTS[word] + blank for word, blank in zip(words, [*between, CLOCK]))
+        digits = {word: PARTS[word] for word in words}
+        if "yy" in words and between[0] == "[.]":
+            digits |= dict.fromkeys(("day", "month"), "([0-9]{2})")
+        pattern = "".join(digits[word] + blank for word, blank in zip(words, [*between, CLOCK]))
         return partial(_day, pattern=re.compile(pattern), words=words)
     kind, _, sign = kind.partition(" ")
     accounting = "accounting" in styles

@@ -58,7 +58,8 @@ def choose_rules(connection: Any, table: str, names: Sequence[str], reading: Rea
     candidates |= _look(connection, table, unseen, reading)
     fits: dict[str, list[str]] = {name: [TEXT] for name in names if name not in candidates}
     if trust:
-        commas = decimal == "comma" or any(COMMAS in rules[0] for rules in candidates.values())
+        commas = decimal == "comma" or reading.get("delimiter") == ";" or any(
+            COMMAS in rules[0] for rules in candidates.values())
         for name in candidates.keys() - unseen:
             rule, rivals = candidates[name][0], _rivals(candidates[name])
             if not BY_NAME[rule].needs and (
@@ -69,10 +70,12 @@ def choose_rules(connection: Any, table: str, names: Sequence[str], reading: Rea
     fits |= {name: [rules[0], *_rivals(rules)] for name, rules in waiting.items()}
     mark = decimal if decimal != "auto" else _decimal_mark(fits.values())
     chosen |= {name: _decide(name, fits[name], decimal, dates, mark) for name in names}
-    if decimal == "auto" and any(COMMAS in rule for rule in chosen.values()):
+    why = "which another column has" if any(COMMAS in rule for rule in chosen.values()) else \
+        "as ; between cells suggests" if mark == "auto" and reading.get("delimiter") == ";" else ""
+    if decimal == "auto" and why:
         _check_points(connection, table, {name: chosen[name] for name in names
                                           if in_style(chosen[name], COMMAS) in fits[name][1:]},
-                      reading)
+                      reading, why)
     return chosen
 
 
@@ -243,12 +246,12 @@ def _decide(name: str, fitting: Sequence[str], decimal: str, dates: str, mark: s
 
 
 def _check_points(connection: Any, table: str, chosen: Mapping[str, str],
-                  reading: Reading) -> None:
-    """Where one column has decimal commas, 1.234 in another may be a thousand: ask."""
+                  reading: Reading, why: str) -> None:
+    """Where something else tells of decimal commas, 1.234 may be a thousand: ask."""
     for name, rule in chosen.items():
         pointed = connection.execute("SELECT bool_or(contains(cell, '.')) FROM "
                                      f"{_long_sql(table, [name], [0], reading)}").fetchone()[0]
         if pointed:
             raise Ambiguous(f"column {name!r} reads equally well as {rule} and as "
-                            f"{in_style(rule, COMMAS)}, which another column has", "decimal",
+                            f"{in_style(rule, COMMAS)}, {why}", "decimal",
                             ("comma", "point"))

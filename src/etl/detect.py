@@ -20,6 +20,7 @@ from mlmonkey.errors import UserError
 from src.etl.asking import Ambiguous
 from src.etl.dialect import choose_dialects
 from src.etl.encodings import guess_encoding, marked_encoding
+from src.etl.header import stand_out
 from src.etl.kinds import missing_words
 from src.etl.layout import Layout, find_table, with_tail
 from src.etl.records import Dialect, Lines, read_records
@@ -163,8 +164,9 @@ def detect_reading(path: Path, scanned: Scan, delimiter: str = "auto", header: s
         layout = with_tail(layout, tail, dialect, bare)
     columns = Columns(layout.rows[:SAMPLE_LINES], layout.width, dialect)
     quoted = [row for row in layout.rows[:SAMPLE_LINES] if {"'", '"'} & {*"".join(row)}]
-    again = any(row[:1] == layout.names[:1] and [cell.strip() for cell in row] == layout.names
-                for row in [*layout.rows, *(record.cells or [] for record in tail)])
+    again = stand_out(layout.names, layout.rows) and any(
+        row[:1] == layout.names[:1] and [cell.strip() for cell in row] == layout.names
+        for row in [*layout.rows, *(record.cells or [] for record in tail)])
     return _reading(dialect, encoding, layout, words) | {
         "careful": b"\0" in scanned.sample or again or any(map(columns.unwrap, quoted))}
 
@@ -224,7 +226,8 @@ def _choose_dialect(path: Path, lines: Sequence[str], delimiter: str,
                                      None if escape == "auto" else ESCAPES[escape])
     if rivals:
         marks = [delimiter_word(each.delimiter) for each in (first, rivals[0])]
-        raise Ambiguous(f"{relative(path)} reads equally well with {' and '.join(marks)} between "
+        seen = " and ".join(mark if mark.strip() else repr(mark) for mark in marks)
+        raise Ambiguous(f"{relative(path)} reads equally well with {seen} between "
                         "its cells", "delimiter", marks)
     return first
 

@@ -16,6 +16,7 @@ from src.etl.records import BLANKS, RULED, Dialect, Lines, read_records
 
 COMMON = ",;\t|"
 UNUSUAL = set("._-+/@\"'()[]{}<>?`´’\\") | {"\r", "\n", "\f", "\ufeff", "\0"}  # in words, numbers
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d([.,]\d+)?)?")
 MAX_LONG = 4  # characters of a delimiter
 NEAR = 0.98  # a reading not this much worse than the best one is as good
 MOST_CELLS = 4000  # that are looked at
@@ -134,7 +135,7 @@ def _likely_delimiters(lines: Sequence[str]) -> list[str]:
     counts: Counter[str] = Counter()
     quoted: Counter[str] = Counter()
     for line in lines:
-        text = line.rstrip("\r\n")
+        text = MOMENT.sub("", line.rstrip("\r\n"))  # what is in it is between no cells
         signs = {sign for sign in text if not sign.isalnum() and sign not in UNUSUAL}
         runs = set(re.findall(r"[^\w\"'\s.+-]{2,}|[^\w\"'\s.+-][ \t]|\t\t+|  ", text))
         counts.update(signs | {run[start:end] for run in runs if len(run) <= 3 * MAX_LONG

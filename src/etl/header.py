@@ -73,6 +73,12 @@ def kind_votes(row: Sequence[str], body: Sequence[Sequence[str]]) -> tuple[int, 
     return gains, losses
 
 
+def stand_out(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a row of these names would be no record, for some column's values are no texts."""
+    return kind_votes(names, [row for row in rows
+                              if [cell.strip() for cell in row] != list(names)])[0] > 0
+
+
 def _sparse_rows(rows: Sequence[Sequence[str]], width: int) -> int:
     """How many rows of names for some columns only stand above the row that names all of them."""
     count = 0

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from src.etl.blocks import filled_rows, first_table, split_rows, usual_width, with_names_above
-from src.etl.header import count_header_rows, join_names
+from src.etl.blocks import Row, filled_rows, first_table, split_rows, usual_width, with_names_above
+from src.etl.header import count_header_rows, join_names, kind_votes
 from src.etl.notes import count_notes_above, count_notes_below
 from src.etl.records import Dialect, Record
 
+MOST_NOTES = 20  # rows of them
 ENOUGH = 5  # records that tell whether a column is ever empty
 
 
@@ -48,6 +49,7 @@ def find_table(records: Sequence[Record], dialect: Dialect, header: int | None =
     main = main[0 if above is not None else count_notes_above(main, width):]
     main = main[:len(main) - (0 if below is not None else count_notes_below(main, width))]
     if header is None:
+        main = main[_apart(main) if above is None else 0:]
         header = count_header_rows([row.cells for row in main], width)
     names = [_sound_names(row.cells, records[row.place].text, dialect) for row in main[:header]]
     body = [row.cells for row in main[header:] if len(row.cells) == width]
@@ -82,6 +84,17 @@ def with_tail(layout: Layout, records: Sequence[Record], dialect: Dialect,
     bare = _bare_lines(records) and _never_empty(layout.rows)
     return layout._replace(below=below, skip_bare=layout.skip_bare or bare
                            if skip_bare is None else skip_bare)
+
+
+def _apart(rows: Sequence[Row]) -> int:
+    """How many rows stand above a gap behind which the names are: notes in the table's form."""
+    gaps = [number for number in range(1, min(len(rows) - 1, MOST_NOTES))
+            if rows[number].place != rows[number - 1].place + 1]
+    for number in reversed(gaps):
+        gains, losses = kind_votes(rows[number].cells, [row.cells for row in rows[number + 1:]])
+        if gains > losses:
+            return number
+    return 0
 
 
 def _sound_names(names: list[str], text: str, dialect: Dialect) -> list[str]:

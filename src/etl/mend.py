@@ -13,6 +13,7 @@ from typing import TextIO
 
 from src.etl.account import MENDED, Account, Source
 from src.etl.detect import Reading
+from src.etl.header import stand_out
 from src.etl.pieces import Text, orderly_lines, read_pieces
 from src.etl.records import Dialect, Lines, Record, read_records
 from src.etl.repair import Columns
@@ -38,12 +39,14 @@ def mend(path: Path, reading: Reading, workspace: Path,
         below: list[str] = []
         lines = Text(read_pieces(file, reading["footer"], below))
         names = _skip_to_records(lines, reading, dialect, account)
+        first_rows = _first_rows(path, reading, dialect)
+        names = names if names and stand_out(names, first_rows) else None
         skip_bare = reading["skip_separator_lines"]
         orderly = orderly_lines(dialect, width, names)
         mark, sign = (dialect.delimiter, dialect.quote or '"') if orderly else Dialect()[:2]
         writer = csv.writer(clean, delimiter=mark, quotechar=sign, lineterminator="\n",
                             quoting=csv.QUOTE_ALL)
-        columns = Columns(_first_rows(path, reading, dialect), width, dialect)
+        columns = Columns(first_rows, width, dialect)
         records = read_records(lines, dialect, width, columns, skip_bare)
         while True:
             if orderly and (many := lines.take_many(orderly)):

@@ -117,7 +117,10 @@ def _day(order: str, mark: str) -> Rule:
         found = "[-/. ,]*".join("([A-Za-z]{3})[A-Za-z]*" if word == "Mon" else "([0-9]+)"
                                 for word in words)
         text = f"regexp_replace({{t}}, '^{found}', '\\1{mark}\\2{mark}\\3')"
-    pattern = "".join(PARTS[word][0] + blank for word, blank in zip(words, [*between, CLOCK]))
+    digits = {word: PARTS[word][0] for word in words}
+    if "yy" in words and mark == ".":  # 1.2.10 is a version
+        digits |= dict.fromkeys(("day", "month"), "[0-9]{2}")
+    pattern = "".join(digits[word] + blank for word, blank in zip(words, [*between, CLOCK]))
     forms = ", ".join(f"'{form}{clock}'" for clock in CLOCKS)
     value = f"try_strptime(replace({text}, ',', ''), [{forms}])"
     return Rule(f"date, {mark.join(words)}", "date",

@@ -242,6 +242,19 @@ def test_what_is_said_of_a_column_counts(connection: Any) -> None:
     assert "'x'" not in str(error.value)
 
 
+def test_a_semicolon_between_cells_suggests_decimal_commas(connection: Any) -> None:
+    connection.execute("CREATE OR REPLACE TEMP TABLE pairs AS SELECT * FROM (VALUES ('1.234', '5'), "
+                       "('9.112', '6')) t(a, b)")
+    reading = READING | {"delimiter": ";"}
+    for trust in (True, False):
+        with pytest.raises(UserError, match="'a' reads equally well .* as ; between cells sugg"):
+            choose_rules(connection, "pairs", ["a", "b"], reading, trust=trust)
+        assert choose_rules(connection, "pairs", ["a", "b"], reading, decimal="point",
+                            trust=trust) == {"a": "number", "b": "integer"}
+    connection.execute("INSERT INTO pairs VALUES ('0.5', '7')")
+    assert choose_rules(connection, "pairs", ["a"], reading)["a"] == "number"
+
+
 def test_a_point_is_a_decimal_point_unless_somebody_says_otherwise(connection: Any) -> None:
     assert convert(connection, ["1.234", "5.678"]) == ("number", [1.234, 5.678])
     assert convert(connection, ["1.234"], decimal="comma") == ("number, decimal comma", [1234])

@@ -265,3 +265,23 @@ def test_the_python_reader_agrees_with_csv(tmp_path: Path) -> None:
     out = io.StringIO()
     csv.writer(out).writerows([NAMES, *ROWS, ["13", 'a "b", c', "1.00", "low", "2021-01-01"]])
     assert read(tmp_path, out.getvalue())[2][-1][1] == 'a "b", c'
+
+
+def test_what_is_apart_from_the_names_is_not_of_them(tmp_path: Path) -> None:
+    head = ["Account Number,XXXX1234,,", "Statement Period,01/01/2024 - 01/31/2024,,", ""]
+    table = ["Date,Description,Amount,Balance", *(f"2024-01-0{n},shop {n},{n}.5,{9 - n}.5"
+                                                  for n in range(1, 4))]
+    reading, account, cells = read(tmp_path, "\n".join([*head, *table]))
+    assert reading["columns"] == table[0].split(",") and reading["preamble"] == 3
+    assert [",".join(row) for row in cells] == table[1:] and account.header == 1
+
+
+def test_a_record_of_words_like_the_names_is_kept(tmp_path: Path) -> None:
+    lines = ["Anna,Berlin", "Bob,Paris", "Carl,Rome", "Anna,Berlin", "Dora,Oslo,Bergen"]
+    account, cells = read(tmp_path, "\n".join(lines))[1:]
+    assert (account.records, cells[2]) == (4, ["Anna", "Berlin"])
+
+
+def test_a_moment_is_not_cut(tmp_path: Path) -> None:
+    lines = [f"2024-01-05 10:00:0{n} INFO started job {'abc'[n % 3]}" for n in range(6)]
+    assert read(tmp_path, "\n".join(lines))[0]["delimiter"] not in (":", "-")
