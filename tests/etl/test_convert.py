@@ -243,8 +243,8 @@ def test_what_is_said_of_a_column_counts(connection: Any) -> None:
 
 
 def test_a_semicolon_between_cells_suggests_decimal_commas(connection: Any) -> None:
-    connection.execute("CREATE OR REPLACE TEMP TABLE pairs AS SELECT * FROM (VALUES ('1.234', '5'), "
-                       "('9.112', '6')) t(a, b)")
+    connection.execute("CREATE OR REPLACE TEMP TABLE pairs AS SELECT * FROM (VALUES "
+                       "('1.234', '5'), ('9.112', '6')) t(a, b)")
     reading = READING | {"delimiter": ";"}
     for trust in (True, False):
         with pytest.raises(UserError, match="'a' reads equally well .* as ; between cells sugg"):
