@@ -84,9 +84,9 @@ def write_date(moment: dt.datetime, rule: str, clock: str) -> str:
 
 @quickly
 @given(moments=st.lists(st.datetimes(dt.datetime(1970, 1, 1), dt.datetime(2039, 12, 31)).map(
-           lambda moment: moment.replace(microsecond=0)), min_size=1, max_size=9),
-       rule=st.sampled_from(DATES),
-       clock=st.sampled_from(["", " %H:%M:%S", " %H:%M:%S.%f", ", %I:%M:%S %p", " %I:%M:%S%p"]))
+    lambda moment: moment.replace(microsecond=0)), min_size=1, max_size=9),
+    rule=st.sampled_from(DATES),
+    clock=st.sampled_from(["", " %H:%M:%S", " %H:%M:%S.%f", ", %I:%M:%S %p", " %I:%M:%S%p"]))
 def test_dates_come_back_however_they_are_written(
         connection: Any, moments: list[dt.datetime], rule: str, clock: str) -> None:
     if not clock:
@@ -107,9 +107,9 @@ def digits_of(text: str) -> str:
 
 @quickly
 @given(texts=st.lists(st.lists(st.sampled_from(
-           ["0", "1", "9", "12", "345", "2024", ".", ",", "-", "\u2212", "+", " ", "%", "$", "EUR",
-            "(", ")", "/", ":", "'"]), max_size=8).map("".join), min_size=5, max_size=40),
-       rule=st.sampled_from(NUMBERS))
+    ["0", "1", "9", "12", "345", "2024", ".", ",", "-", "\u2212", "+", " ", "%", "$", "EUR",
+     "(", ")", "/", ":", "'"]), max_size=8).map("".join), min_size=5, max_size=40),
+    rule=st.sampled_from(NUMBERS))
 def test_no_digit_and_no_sign_is_lost(connection: Any, texts: list[str], rule: str) -> None:
     share = 100 if rule.startswith("percent") else 1
     for text, value in zip(texts, by_rule(connection, texts, rule)):
@@ -121,9 +121,9 @@ def test_no_digit_and_no_sign_is_lost(connection: Any, texts: list[str], rule: s
 
 @quickly
 @given(texts=st.lists(st.lists(st.sampled_from(
-           ["1", "2", "11", "31", "24", "2024", "1999", "-", "/", ".", " ", "Jan", "May", ",",
-            ":30", "12:05"]), min_size=3, max_size=7).map("".join), min_size=5, max_size=40),
-       rule=st.sampled_from(DATES))
+    ["1", "2", "11", "31", "24", "2024", "1999", "-", "/", ".", " ", "Jan", "May", ",",
+     ":30", "12:05"]), min_size=3, max_size=7).map("".join), min_size=5, max_size=40),
+    rule=st.sampled_from(DATES))
 def test_no_part_of_a_date_is_lost(connection: Any, texts: list[str], rule: str) -> None:
     for text, value in zip(texts, by_rule(connection, texts, rule)):
         if value is not None:
