@@ -75,7 +75,7 @@ def damaged_texts(draw: st.DrawFn, mark: str, quote: str) -> str:
     return "".join(mark.join(line) + draw(ends) for line in lines).removesuffix("\n")
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(data=st.data(), mark=st.sampled_from([",", "\t", "|", "::"]),
        quote=st.sampled_from(['"', "'", ""]), escape=st.sampled_from(["", "\\"]),
        encoding=st.sampled_from(["utf-8", "cp1252", "utf-16"]), footer=st.integers(0, 3),
