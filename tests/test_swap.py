@@ -264,8 +264,9 @@ def test_a_worker_that_cannot_follow_is_replaced(server: tuple[Server, Path],
     until(lambda: not set(before) & set(running.workers_alive()), running.text)
     write_text(state, was)
     until_both_answer(running)
-    assert [sum(str(each["worker"]) == worker for each in events(running, "fault"))
-            for worker in before] == [3, 3]
+    faults = [sum(str(each["worker"]) == worker for each in events(running, "fault"))
+              for worker in before]
+    assert min(faults) == 3 and max(faults) < 6  # on a busy machine one tries again while it ends
 
 
 def come_to_version_2(server: Server, project: Path, run_make: Run) -> None:
